@@ -1,0 +1,70 @@
+"""What a caller sees while a run goes on, in order.
+
+A model's reply arrives as `TextDelta`, `CallStarted`, `CallDelta` and `CallReady`; a call's outcome
+as `Observed`; the end of a run as one `Answer`, followed by one `UsageReport`. Failures are raised,
+not reported as events (the command line's `--json` turns them into a last `error` line).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .messages import Observation, ToolCall, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next part of the model's plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The name of a call is known; its arguments follow."""
+
+    call_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallDelta:
+    """The next part of a call's payload, as written."""
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallReady:
+    """A call is complete."""
+
+    call: ToolCall
+
+
+ReplyEvent = TextDelta | CallStarted | CallDelta | CallReady
+"""What a streaming parser gives out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """An observation came back from a call."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The model's final answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """What the run cost, the last event."""
+
+    usage: Usage
+
+
+Event = ReplyEvent | Observed | Answer | UsageReport

@@ -1,0 +1,79 @@
+"""What the loop asks of a model: a reply, as a stream of events.
+
+`Model` is the seam: in-process torch, a server, a script. `WireModel` is the half that speaks
+GLM's wire format itself: it renders the transcript, parses the reply as it streams, and leaves to
+its subclasses only the step from a prompt to chunks.
+
+Does not do: running tools, retrying, deciding when a run ends.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from ..events import ReplyEvent
+from ..messages import Assistant, Message, Piece, ToolSpec, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to generate. `temperature` 0 is greedy. None leaves a value to the model's own default."""
+
+    max_tokens: int = 1024
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One reply to produce. `first_call` numbers the reply's calls: `call_{first_call}`, …"""
+
+    messages: Sequence[Message]
+    tools: Sequence[ToolSpec] = ()
+    settings: Settings = field(default_factory=Settings)
+    first_call: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole reply; the last thing in a model's stream."""
+
+    message: Assistant
+    usage: Usage
+
+
+class Model(ABC):
+    """A source of replies. `name` is what a user would write after `--model`."""
+
+    name: str
+
+    @abstractmethod
+    def stream(self, request: Request) -> AsyncIterator[ReplyEvent | Reply]:
+        """Yield the reply's events as they come, then one `Reply`. Raises `ModelError`.
+
+        Closing the iterator (cancellation) stops the generation.
+        """
+
+    async def aclose(self) -> None:
+        """Give back memory and connections. The model can't be used afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The next part of a reply, as the model produced it: text or control tokens, and their ids."""
+
+    pieces: tuple[Piece, ...]
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Why a reply ended: the stop token that fired, or None with `truncated` at the token limit."""
+
+    stop: str | None
+    truncated: bool
+    usage: Usage
