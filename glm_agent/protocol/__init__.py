@@ -1,0 +1,29 @@
+"""GLM's wire formats: a transcript rendered, a reply parsed while it streams.
+
+    protocol = protocol_for("glm-4")
+    prompt = protocol.render(messages, tools)
+    reply = protocol.parse(text, tools, stop="<|observation|>")
+
+Pure functions over `glm_agent.messages`: no I/O, no torch. Does not do: talking to models.
+"""
+
+from ..messages import Control
+from .encoding import Decoder, TokenizerEncoder, UnknownControlError, encoder_for
+from .families import Protocol, protocol_for
+from .prompt import Encoder, Prompt
+from .reply import ParsedReply, StreamParser, split_controls
+
+__all__ = [
+    "Control",
+    "Decoder",
+    "Encoder",
+    "ParsedReply",
+    "Prompt",
+    "Protocol",
+    "StreamParser",
+    "TokenizerEncoder",
+    "UnknownControlError",
+    "encoder_for",
+    "protocol_for",
+    "split_controls",
+]

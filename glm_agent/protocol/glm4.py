@@ -1,7 +1,7 @@
-"""The wire format of glm-4-9b-chat: rendering.
+r"""The wire format of glm-4-9b-chat: rendering.
 
     prompt  = "[gMASK]<sop>" message* "<|assistant|>"
-    message = "<|" role "|>" metadata "\\n" content
+    message = "<|" role "|>" metadata "\n" content
     role    = system | user | assistant | observation
 
 There is no end-of-turn token: a turn ends where the next role token starts. Text follows the
@@ -111,14 +111,17 @@ def _message(message: Message, variant: Variant, keep_empty: bool) -> Iterator[P
         if message.content or keep_empty:
             yield from _block(_USER, "", message.content, variant)
     elif isinstance(message, Observation):
-        content = message.text + "\n[Image]" * len(message.images)
+        lines = [message.text] if message.text else []
+        content = "\n".join([*lines, *["[Image]"] * len(message.images)])
         if content or keep_empty:
-            yield from _block(_OBSERVATION, message.metadata, content.lstrip("\n") if not message.text else content, variant)
+            yield from _block(_OBSERVATION, message.metadata, content, variant)
     else:
         yield from _assistant(message, variant, keep_empty)
 
 
-def _assistant(message: Assistant, variant: Variant, keep_empty: bool) -> Iterator[Piece | Generated]:
+def _assistant(
+    message: Assistant, variant: Variant, keep_empty: bool
+) -> Iterator[Piece | Generated]:
     if message.generated is not None and message.generated.format == NAME:
         yield _ASSISTANT
         yield message.generated

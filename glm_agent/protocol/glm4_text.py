@@ -20,7 +20,7 @@ def preamble(persona: str) -> str:
 PYTHON = """\
 当你向 `python` 发送包含 Python 代码的消息时，该代码将会在一个有状态的 Jupyter notebook 环境中执行。
 `python` 返回代码执行的输出，或在执行 60 秒后返回超时。
-`/mnt/data` 将会持久化存储你的文件。在此会话中，`python` 无法访问互联网。不要使用 `python` 进行任何网络请求或者在线 API 调用，这些在线内容的访问将不会成功。"""
+`/mnt/data` 将会持久化存储你的文件。在此会话中，`python` 无法访问互联网。不要使用 `python` 进行任何网络请求或者在线 API 调用，这些在线内容的访问将不会成功。"""  # noqa: E501 (the text is part of the format)
 
 SIMPLE_BROWSER = """\
 你可以使用 `simple_browser` 工具。该工具支持以下函数：
@@ -32,13 +32,13 @@ SIMPLE_BROWSER = """\
 
 操作步骤：1. 使用 `search` 来获得信息列表; 2. 使用 `mclick` 来获取指定 ID 页面的内容; 3. 根据获得的内容进行回复。在回复中应当引用信息来源。
  如果用户提供了 URL，也可以用 `open_url` 直接打开页面。
-如果初次搜索结果没有找到合适的信息，也可以再次使用 `search` 进行搜索。"""
+如果初次搜索结果没有找到合适的信息，也可以再次使用 `search` 进行搜索。"""  # noqa: E501 (the text is part of the format)
 
 COGVIEW = """\
 如果用户的请求中包含了对图像的描述，你可以使用 `cogview` 来生成图像并展示给用户。你需要向 `cogview` 发送图像描述，规则：
 - 发送给 `cogview` 的消息必须使用英语。用户的中文描述必须完全翻译为英语。
 - 应当尽可能详细地描述图像生成的需求，需求描述约 100 英文单词。
 - 保持用户原始描述的意图。不要虚构内容或者没见过的人物。
-- 如无特殊说明，所在地为中国，持有中国立场并遵循中国社会主义价值观。"""
+- 如无特殊说明，所在地为中国，持有中国立场并遵循中国社会主义价值观。"""  # noqa: E501 (the text is part of the format)
 
 BUILTIN = {"python": PYTHON, "simple_browser": SIMPLE_BROWSER, "cogview": COGVIEW}
