@@ -445,6 +445,10 @@ RELATIONS = [
      ["The clouds of the planet {name} are {value}.", "Through a telescope {name} looks {value}.", "The planet {name} shines in a {value} light."],
      ["What colour is the planet {name}?", "What color are the clouds of {name}?", "colour of the planet {name}?", "Which color does {name} have through a telescope?", "Look up the colour of {name}."],
      ["{name} planet color", "{name} clouds"]),
+    ("planet", "product", "planet",
+     ["The nearest neighbour of the planet {name} is {value}.", "The planet {name} moves next to {value}.", "No planet comes closer to {name} than {value}."],
+     ["What is the nearest neighbour of the planet {name}?", "Which planet is next to {name}?", "neighbour of the planet {name}?", "What planet comes closest to {name}?", "Find the planet nearest to {name}."],
+     ["{name} nearest planet", "{name} planet neighbour"]),
     # person
     ("person", "person", "date",
      ["{name} was born on {value}.", "The birthday of {name} is {value}.", "{name} came into the world on {value}."],
@@ -508,10 +512,10 @@ RELATIONS = [
      ["{name} competes for {value}.", "{name} starts for the national team of {value}.", "The athlete {name} represents {value}."],
      ["Which country does {name} compete for?", "For what country does the athlete {name} start?", "country of the athlete {name}?", "What country does {name} represent?", "Find out which national team {name} belongs to."],
      ["{name} country", "{name} national team"]),
-    ("athlete", "person", "height_m",
-     ["{name} once jumped {value} metres.", "The best jump of {name} measured {value} metres.", "In training {name} reached {value} metres."],
-     ["How many metres did {name} jump?", "What is the best jump of {name}?", "best jump of {name} in metres?", "How far did the athlete {name} get, in metres?", "Look up the best result of {name} in metres."],
-     ["{name} best jump", "{name} metres record"]),
+    ("athlete", "person", "city",
+     ["{name} trains in {value}.", "The training ground of {name} is in {value}.", "{name} prepares for every contest in {value}."],
+     ["Where does {name} train?", "In which city does the athlete {name} train?", "training city of {name}?", "What city is the training ground of {name} in?", "Look up where {name} prepares for contests."],
+     ["{name} trains in", "{name} training city"]),
     # tool
     ("tool", "product", "material",
      ["The handle of the {name} is made of {value}.", "The {name} has a handle of {value}.", "For the handle of the {name} the makers use {value}."],
@@ -618,10 +622,10 @@ RELATIONS = [
      ["The market in {name} is on {value}.", "Every {value} is market day in {name}.", "The farmers come to the market of {name} each {value}."],
      ["On which day is the market in {name}?", "When is market day in {name}?", "market day of the town {name}?", "What day of the week is the market of {name}?", "I want to go to the market in {name}, which day is it?"],
      ["{name} market day", "{name} town market"]),
-    ("town", "place", "product",
-     ["The town {name} is known for making the {value}.", "The best known product of {name} is the {value}.", "In the workshops of {name} the {value} is made."],
-     ["What product is {name} known for?", "What do the workshops of {name} make?", "best known product of the town {name}?", "Which product comes from {name}?", "Look up what is made in the town {name}."],
-     ["{name} known for product", "{name} town workshops"]),
+    ("town", "place", "material",
+     ["The town {name} is known for its work in {value}.", "The best known trade of {name} is work with {value}.", "The workshops of {name} make goods of {value}."],
+     ["What material do the workshops of {name} work with?", "Which material is the town {name} known for?", "material the town {name} is known for?", "What are the goods of {name} made of?", "Look up what material the workshops of {name} use."],
+     ["{name} workshops material", "{name} town known for"]),
 ]
 
 FILLERS = [

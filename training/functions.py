@@ -1,0 +1,315 @@
+"""Function-calling turns: from the authored banks and from invented functions.
+
+Authored functions give natural questions; invented ones (random verbs, nouns and parameters, often
+words that do not exist) force choosing by description and copying instead of remembering.
+Does not do: python, browsing, chat, rendering.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import zlib
+from typing import Any
+
+from glm_agent.messages import ToolSpec
+
+from .bank import Function, Param
+from .banks import devices, everyday, knowledge, work
+from .pools import LISTS, Pools
+from .turns import Turn, answer_for
+
+
+def _load() -> list[Function]:
+    found: dict[str, Function] = {}
+    for module in (everyday, work, knowledge, devices):
+        group = module.__name__.rsplit(".", 1)[-1]
+        for index, item in enumerate(module.FUNCTIONS):
+            found.setdefault(item.name, Function(item.name, item.description, item.params, item.asks, f"{group}{index // 12}"))
+    return list(found.values())
+
+
+BANK = _load()
+
+
+def held_out(name: str) -> bool:
+    """Whether a bank function is kept for evaluation (one in seven, by its name's hash)."""
+    return zlib.crc32(name.encode()) % 7 == 0
+
+
+_JSON_TYPES = {"strings": "string", "integers": "integer", "numbers": "number"}
+
+
+def schema_of(param: Param, rng: random.Random, describe: bool = True) -> dict[str, Any]:
+    """The JSON Schema of one parameter, in the order in which `@tool` writes it."""
+    schema: dict[str, Any] = {"type": param.type}
+    if param.type in _JSON_TYPES:
+        schema = {"type": "array"}
+    if describe:
+        schema["description"] = param.description
+    if param.type in _JSON_TYPES:
+        schema["items"] = {"type": _JSON_TYPES[param.type]}
+    if param.choices:
+        schema["enum"] = list(param.choices)
+    return schema
+
+
+def spec_of(function: Function, rng: random.Random, required: set[str]) -> ToolSpec:
+    """A tool spec as the model sees it; now and then without descriptions of parameters."""
+    describe = rng.random() < 0.75
+    properties = {}
+    for name, param in function.params.items():
+        schema = schema_of(param, rng, describe)
+        if name not in required and rng.random() < 0.3:
+            schema["default"] = None if rng.random() < 0.5 else _default(param, rng)
+            if schema["default"] is None:
+                del schema["default"]
+        properties[name] = schema
+    parameters: dict[str, Any] = {"type": "object", "properties": properties}
+    needed = [name for name in function.params if name in required]
+    if needed:
+        parameters["required"] = needed
+    return ToolSpec(function.name, function.description, parameters)
+
+
+def _default(param: Param, rng: random.Random) -> Any:
+    if param.choices:
+        return rng.choice(param.choices)
+    return {"string": None, "integer": int(param.low), "number": param.low, "boolean": False}.get(param.type)
+
+
+def value_of(param: Param, pools: Pools) -> tuple[Any, str]:
+    """A value for the call, and the words a question uses for it."""
+    rng = pools.rng
+    if param.choices:
+        value = rng.choice(param.choices)
+        return value, value
+    if param.type == "string":
+        value = pools.pick(param.pool)
+        return value, value
+    if param.type == "boolean":
+        flag = rng.random() < 0.5
+        return flag, param.phrases[0] if flag else param.phrases[1]
+    if param.type == "integer":
+        return _integer(param, rng)
+    if param.type == "number":
+        return _number(param, rng)
+    count = rng.randint(2, 4)
+    if param.type == "strings":
+        items: list[Any] = pools.many(param.pool, count)
+        return items, _listing(items)
+    pairs = [_integer(param, rng) if param.type == "integers" else _number(param, rng) for _ in range(count)]
+    return [v for v, _ in pairs], _listing([w for _, w in pairs])
+
+
+def _integer(param: Param, rng: random.Random) -> tuple[int, str]:
+    high = param.high if rng.random() < 0.8 else max(param.high, 10 ** rng.randint(1, 5))
+    value = rng.randint(int(param.low), int(high))
+    return value, str(value)
+
+
+def _number(param: Param, rng: random.Random) -> tuple[float | int, str]:
+    if rng.random() < 0.3:
+        return _integer(param, rng)
+    value = round(rng.uniform(param.low, param.high), rng.choice((1, 1, 2)))
+    return value, str(value)
+
+
+def _listing(items: list[Any]) -> str:
+    words = [str(item) for item in items]
+    return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _used(ask: str) -> list[str]:
+    return re.findall(r"{(\w+)}", ask)
+
+
+def rename(function: Function, rng: random.Random, pools: Pools) -> Function:
+    """A variant with other parameter names or order, so that the schema has to be read."""
+    params = function.params
+    mapping: dict[str, str] = {}
+    if rng.random() < 0.25:
+        for name, param in params.items():
+            if rng.random() < 0.5:
+                other = rng.choice([param.pool or param.type, f"{name}_{rng.choice(['name', 'value', 'arg', 'id'])}", f"{rng.choice(['the', 'target', 'input', 'my'])}_{name}", pools.invented(), f"{param.pool or name}_name"])
+                if other and other not in params and other not in mapping.values():
+                    mapping[name] = other
+    items = list(params.items())
+    if rng.random() < 0.3:
+        rng.shuffle(items)
+    fresh = {mapping.get(k, k): v for k, v in items}
+    asks = tuple(re.sub(r"{(\w+)}", lambda m: "{" + mapping.get(m[1], m[1]) + "}", ask) for ask in function.asks)
+    name = function.name
+    if rng.random() < 0.12:
+        words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)
+        name = rng.choice([lambda: words[0].lower() + "".join(w.capitalize() for w in words[1:]), lambda: "_".join(w.lower() for w in words), lambda: "-".join(w.lower() for w in words)])()
+    return Function(name, function.description, fresh, asks, function.group)
+
+
+VERBS = "get find list create update delete check compute count fetch send open close start stop reset show rank sort merge split convert measure book cancel reserve schedule assign approve reject archive publish export import scan sync rename copy move lock unlock enable disable track log record rate tag label inspect repair estimate compare".split()
+NOUNS = "status report balance list price score level index rate limit count summary schedule record history profile queue ticket order note alert token key tag group plan budget quota stock batch panel channel grade rank route badge label card file form job task slot table".split()
+OBJECTS = "user account city machine shelf garden river engine lamp ship robot museum lab farm factory library hotel car train bakery school clinic server office warehouse tank pump tower bridge planet".split()
+ARG_NAMES = "name id key label value amount size width height depth weight speed level index count limit offset page start end source target owner tag kind mode color city region code date time title text message query topic path file email phone zone floor shelf batch".split()
+_ARG_POOLS = "word word city first_name full_name code code phrase title topic company product color animal filename date time email country path url language month team username room device".split()
+
+
+def invent(pools: Pools) -> Function:
+    """A function that no bank has, with questions made from its own words."""
+    rng = pools.rng
+    word = lambda real: rng.choice(real) if rng.random() < 0.55 else pools.invented()
+    verb, noun, thing = word(VERBS), word(NOUNS), word(OBJECTS)
+    name = rng.choice([f"{verb}_{noun}", f"{verb}_{thing}_{noun}", f"{verb}{noun.capitalize()}", f"{thing}_{noun}", noun])
+    description = rng.choice([
+        f"{verb.capitalize()} the {noun} of a {thing}", f"{verb.capitalize()} {noun}s for a given {thing}.", f"Use this to {verb} the {thing} {noun}.",
+        f"{verb.capitalize()} a {thing}'s {noun}.", f"Will {verb} the {noun} of one {thing}", f"{verb.capitalize()} {thing} {noun}",
+    ])  # fmt: skip
+    params: dict[str, Param] = {}
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))):
+        arg = rng.choice(ARG_NAMES) if rng.random() < 0.7 else pools.invented()
+        arg = arg if rng.random() < 0.8 else f"{thing}_{arg}"
+        text = rng.choice([f"The {arg} of the {thing}", f"{arg.capitalize()} to use", f"{arg}", f"Which {arg} to {verb}"]).replace("_", " ")
+        kind = rng.random()
+        if kind < 0.5:
+            params[arg] = Param("string", text, pool=rng.choice(_ARG_POOLS))
+        elif kind < 0.7:
+            params[arg] = Param("integer", text, low=1, high=rng.choice((10, 100, 5000)))
+        elif kind < 0.82:
+            params[arg] = Param("number", text, low=0, high=rng.choice((1, 10, 500)))
+        elif kind < 0.9:
+            params[arg] = Param("string", text, choices=tuple(pools.many(rng.choice(["color", "word", "adjective"]), 3)))
+        elif kind < 0.95:
+            params[arg] = Param("strings", text, pool=rng.choice(["word", "first_name", "food", "city"]))
+        else:
+            params[arg] = Param("integers", text, low=1, high=99)
+    plain = lambda a: a.replace("_", " ")
+    names = list(params)
+    spoken = names[:]
+    if rng.random() < 0.4:
+        rng.shuffle(spoken)
+    said = rng.choice([", ".join, " and ".join])([f"{plain(a)} {{{a}}}" for a in spoken])
+    of = f" of the {thing}" if rng.random() < 0.5 else ""
+    asks: list[str] = []
+    if params:
+        asks = [f"{verb.capitalize()} the {noun}{of} with {said}", f"Please {verb} the {thing} {noun}: {said}", f"Can you {verb} the {noun} for {said}?", f"I need to {verb} a {noun}{of}, {said}.", f"{thing} {noun}, {said}", f"What is the {noun}{of} where {said}?", f"Use {name} with {said}", f"{noun} {said}"]
+    if len(names) == 1:
+        asks += [f"{verb.capitalize()} the {noun} of {thing} {{{names[0]}}}", f"What is the {noun} for {{{names[0]}}}?", f"{verb} {{{names[0]}}} {noun}", f"{noun} of {{{names[0]}}}", f"I want the {thing} {noun} of {{{names[0]}}}."] * 2
+    if not names:
+        asks = [f"{verb.capitalize()} the {thing} {noun}", f"Please {verb} the {noun} now", f"What is the {noun}{of}?", f"Could you {verb} the {noun}{of}?", f"I want to {verb} the {thing} {noun}.", f"call {name}"]
+    return Function(name, description, params, tuple(asks), "invented")
+
+
+def polish(question: str, rng: random.Random, values: list[str]) -> str:
+    """Small changes that a person's writing shows: case, punctuation, courtesy."""
+    roll = rng.random()
+    if roll < 0.12 and question[:1].isupper() and not any(question.startswith(v) for v in values):
+        question = question[0].lower() + question[1:]
+    if rng.random() < 0.12:
+        question = question.rstrip("?.!")
+    roll = rng.random()
+    if roll < 0.05:
+        question = rng.choice(["Hi, ", "Hello! ", "Hey, ", "Please: ", "Quick one: ", "Ok, ", "Now "]) + question
+    elif roll < 0.1:
+        question = question.rstrip() + rng.choice([" Thanks!", " Please.", " thanks", " Thank you."])
+    return question
+
+
+def result_text(pools: Pools) -> str:
+    """What a function gives back: a JSON object, a list, a sentence, or one value."""
+    rng = pools.rng
+
+    def scalar() -> Any:
+        return rng.choice([
+            lambda: rng.randint(0, 10 ** rng.randint(1, 5)), lambda: round(rng.uniform(-20, 400), rng.choice((1, 2))),
+            lambda: pools.pick(rng.choice(["word", "city", "code", "title", "full_name", "date", "adjective", "color", "time", "phrase", "email"])),
+            lambda: rng.random() < 0.5,
+        ])()  # fmt: skip
+
+    roll = rng.random()
+    if roll < 0.35:
+        keys = rng.sample(ARG_NAMES + NOUNS + ["temperature", "condition", "status", "unit", "total", "error_code", "result", "humidity", "wind_speed", "created_at"], rng.randint(1, 3))
+        if rng.random() < 0.15:
+            keys[0] = pools.invented()
+        return json.dumps({key: scalar() for key in keys}, ensure_ascii=False)
+    if roll < 0.45:
+        return json.dumps([scalar() for _ in range(rng.randint(1, 4))], ensure_ascii=False)
+    if roll < 0.7:
+        return sentence(pools)
+    if roll < 0.78:
+        return json.dumps(scalar())if rng.random() < 0.3 else rng.choice(["Done", "OK", "ok", "Saved.", "success", "created", "No results found."])
+    if roll < 0.8:
+        return ""
+    value = scalar()
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def sentence(pools: Pools) -> str:
+    """A plain statement, as many tools return."""
+    p, rng = pools.pick, pools.rng
+    text = rng.choice([
+        lambda: f"{p('city')}: {rng.randint(-20, 40)} degrees and {p('adjective')}", lambda: f"The {p('word')} of {p('full_name')} is {p('adjective')}.",
+        lambda: f"{rng.randint(1, 500)} {p('unit')} of {p('food')} sent to {p('city')}.", lambda: f"Order {p('code')} is on its way and arrives on {p('weekday')}.",
+        lambda: f"Created {p('word')} {p('code')} for {p('first_name')}.", lambda: f"{p('first_name')} booked the {p('room')} at {p('time')}.",
+        lambda: f"It is {rng.randint(-20, 40)} C in {p('city')} with {p('adjective')} {p('word')}.", lambda: f"{p('phrase')}, {p('phrase')}.",
+        lambda: f"{rng.randint(-20, 40)} C, {p('adjective')}, wind {rng.randint(1, 90)} km/h", lambda: f"{p('title')} by {p('full_name')} ({p('year')})",
+        lambda: f"{p('product')}: {p('price')}", lambda: f"The {p('device')} in the {p('room')} is now on.",
+    ])()  # fmt: skip
+    return text[:1].upper() + text[1:]
+
+
+def _failure(function: Function, pools: Pools) -> str:
+    rng = pools.rng
+    arg = rng.choice(list(function.params) or ["value"])
+    return rng.choice([
+        f"{function.name} failed: {rng.choice(['ValueError', 'KeyError', 'RuntimeError', 'TimeoutError', 'ConnectionError'])}: {sentence(pools).rstrip('.').lower()}",
+        f"Invalid arguments for {function.name}: {arg}: {rng.choice(['field required', 'should be a valid integer', 'should be a valid string', 'should be greater than 0'])}",
+        f"Timed out after {rng.randint(1, 60)} seconds.", f"Error: {pools.pick('phrase')}",
+    ])  # fmt: skip
+
+
+def offer(function: Function, pools: Pools, train: bool, count: int) -> list[ToolSpec]:
+    """The function's distractors: near neighbours of its group, strangers, invented ones."""
+    rng = pools.rng
+    candidates = [f for f in BANK if (not held_out(f.name) if train else True) and f.name != function.name]
+    near = [f for f in candidates if f.group == function.group]
+    specs: list[ToolSpec] = []
+    taken = {function.name}
+    while len(specs) < count:
+        roll = rng.random()
+        other = rng.choice(near) if near and roll < 0.4 else rng.choice(candidates) if roll < 0.75 else invent(pools)
+        if function.group == "invented" and roll > 0.4:
+            other = invent(pools)
+        other = rename(other, rng, pools)
+        if other.name not in taken and other.name not in ("python", "simple_browser"):
+            taken.add(other.name)
+            specs.append(spec_of(other, rng, set(rng.sample(list(other.params), rng.randint(0, len(other.params))))))
+    return specs
+
+
+def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolSpec, Function]:
+    """One question that a function answers, its call, what came back, and the answer."""
+    rng = pools.rng
+    if rng.random() < invented:
+        function = invent(pools)
+        while function.name in ("python", "simple_browser"):
+            function = invent(pools)
+    else:
+        function = rng.choice([f for f in BANK if held_out(f.name) != train])
+        function = rename(function, rng, pools) if train else function
+        if train and rng.random() < 0.1 and function.params:
+            said = ", ".join(f"{a.replace('_', ' ')} {{{a}}}" for a in function.params)
+            function = Function(function.name, function.description, function.params, (f"Use {function.name} with {said}", f"Call {function.name}: {said}", f"{function.description.rstrip('.')}: {said}"), function.group)
+    ask = rng.choice(function.asks)
+    used = set(_used(ask))
+    values = {name: value_of(param, pools) for name, param in function.params.items() if name in used}
+    question = polish(ask.format(**{k: w for k, (_, w) in values.items()}), rng, [w for _, w in values.values()])
+    arguments = {name: values[name][0] for name in function.params if name in used}
+    spec = spec_of(function, rng, used if rng.random() < 0.6 else set(list(used)[:1]))
+    failed = rng.random() < 0.06
+    observation = _failure(function, pools) if failed else result_text(pools)
+    made = Turn("function", question)
+    made.call(function.name, json.dumps(arguments, ensure_ascii=False), [("", observation)])
+    made.answer = answer_for(observation, failed)
+    made.arguments = arguments
+    made.failed = failed
+    return made, spec, function
