@@ -11,10 +11,11 @@ from ..messages import Control
 from .encoding import Decoder, TokenizerEncoder, UnknownControlError, encoder_for
 from .families import Protocol, protocol_for
 from .prompt import Encoder, Prompt
-from .reply import ParsedReply, StreamParser, split_controls
+from .reply import ControlSplitter, ParsedReply, StreamParser, split_controls
 
 __all__ = [
     "Control",
+    "ControlSplitter",
     "Decoder",
     "Encoder",
     "ParsedReply",

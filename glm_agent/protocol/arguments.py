@@ -56,7 +56,7 @@ def _strict(payload: str) -> dict[str, Any]:
     )
     if not isinstance(value, dict):
         raise _UnreadableError(f"not a JSON object but {_KINDS.get(type(value), 'a value')}")
-    if re.search(r"\\u[dD][89a-fA-F]", payload):
+    if _SURROGATE.search(payload):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -64,6 +64,7 @@ def _strict(payload: str) -> dict[str, Any]:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
+_SURROGATE = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _KINDS: dict[type, str] = {
     list: "an array",
     str: "a string",

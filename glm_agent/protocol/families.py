@@ -75,18 +75,18 @@ _IDS = (
     (r"glm-?4\.\d", "glm-4.7"),
     (r"glm-?5", "glm-5"),
     (r"glm-edge", "glm-edge"),
-    (r"chatglm", "chatglm"),
+    (r"chatglm(-6b|-?[23])", "chatglm"),
     (r"glm-?4-9b|glm-?4(-chat)?$", "glm-4"),
 )
 
-# From a config's model_type to a family.
+# From a config's model_type to its families; the first, unless the config's name tells another.
 _MODEL_TYPES = {
-    "glm": "glm-4",
-    "glm4": "glm-4-0414",
-    "glm4v": "glm-4v",
-    "glm4_moe": "glm-4.5",
-    "glm4_moe_lite": "glm-4.7",
-    "glm_moe_dsa": "glm-5",
+    "glm": ("glm-4", "glm-edge"),
+    "glm4": ("glm-4-0414", "glm-z1", "glm-z1-rumination"),
+    "glm4v": ("glm-4v",),
+    "glm4_moe": ("glm-4.5", "glm-4.7"),
+    "glm4_moe_lite": ("glm-4.7",),
+    "glm_moe_dsa": ("glm-5",),
 }
 _GLM4_VOCABULARY = 151552
 
@@ -148,11 +148,11 @@ def _by_config(config: object) -> Protocol:
         return _family(family, f"{why} and its vocabulary has {size} entries")
     if model_type not in _MODEL_TYPES:
         raise ConfigurationError(f"model_type {model_type!r} is no GLM; supported: {_supported()}")
-    # Several families share a model_type (glm-edge is a "glm" too); a name in the config knows.
+    families = _MODEL_TYPES[model_type]
     named, why_named = _guess(str(get("_name_or_path") or ""))
-    if named is not None and named != "glm-4":
-        return _family(named, why_named)
-    return _family(_MODEL_TYPES[model_type], why)
+    if named is not None and named in families[1:]:
+        return _family(named, f"{why} and {why_named}")
+    return _family(families[0], why)
 
 
 def _family(name: str, why: str) -> Protocol:

@@ -76,20 +76,47 @@ def parse_whole(
     return ParsedReply(parser.parts, parser.thinking, parser.stop, parser.truncated)
 
 
-def split_controls(text: str, controls: Sequence[str]) -> list[Piece]:
-    """Take spelled-out control tokens in `text` for real ones.
+class ControlSplitter:
+    """Takes control tokens that a server spelled out in its text for real ones, as text streams.
 
-    Only for models that can give nothing but a string: with it, an answer that merely mentions
-    `<|user|>` ends there. `controls` are the tokens to look for; the result has no empty texts.
+    Only for models that can give nothing but strings: with it, an answer that merely mentions
+    `<|user|>` ends there.
     """
-    if not controls:
-        return [text] if text else []
-    # Longest first, so that a token that starts another one does not win over it.
-    pattern = "|".join(re.escape(token) for token in sorted(controls, key=len, reverse=True))
-    pieces: list[Piece] = []
-    for index, part in enumerate(re.split(f"({pattern})", text)):
-        if index % 2:
-            pieces.append(Control(part))
-        elif part:
-            pieces.append(part)
-    return pieces
+
+    def __init__(self, controls: Sequence[str]) -> None:
+        self._controls = tuple(controls)
+        self._longest = max(map(len, controls), default=0)
+        self._pattern = re.compile(f"({'|'.join(map(re.escape, controls))})") if controls else None
+        self._begun = ""
+
+    def feed(self, text: str) -> list[Piece]:
+        """The pieces that are complete; no empty texts. The begin of a token is held back."""
+        text = self._begun + text
+        parts = self._pattern.split(text) if self._pattern else [text]
+        rest = parts[-1]
+        begin = self._begin(rest)
+        self._begun, parts[-1] = rest[begin:], rest[:begin]
+        pieces = (Control(part) if index % 2 else part for index, part in enumerate(parts))
+        return [piece for piece in pieces if piece != ""]
+
+    def close(self) -> list[Piece]:
+        """The text that was held back."""
+        begun, self._begun = self._begun, ""
+        return [begun] if begun else []
+
+    def _begin(self, text: str) -> int:
+        """Where a token starts that the end of `text` cuts off; the length if there is none."""
+        for start in range(max(0, len(text) - self._longest + 1), len(text)):
+            if any(token.startswith(text[start:]) for token in self._controls):
+                return start
+        return len(text)
+
+
+def split_controls(text: str, controls: Sequence[str]) -> list[Piece]:
+    """Split a whole text at the control tokens spelled out in it; see `ControlSplitter`."""
+    splitter = ControlSplitter(controls)
+    pieces = splitter.feed(text)
+    # What was held back belongs to the text before it.
+    if (rest := splitter.close()) and pieces and isinstance(pieces[-1], str):
+        rest = [f"{pieces.pop()}{rest[0]}"]
+    return pieces + rest

@@ -35,7 +35,7 @@ STOPS = ("<|endoftext|>", ANSWER, CALL)
 
 # What a name looks like that no tool has, with blanks after it.
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*[ \t\r]*")
-# A longer first line is no name; it bounds what is held back and looked at again.
+# A longer first line is no name. This bounds what is held back and looked at again.
 _LONGEST_NAME = 256
 
 
@@ -53,12 +53,13 @@ class Glm4Parser:
     thinking = ""
 
     def __init__(self, tools: Sequence[ToolSpec] = (), first_call: int = 1) -> None:
-        self.parts: tuple[str | ToolCall, ...] = ()
         self.stop: str | None = None
         self.truncated = False
         self._tools = {tool.name: tool for tool in tools}
         self._next_call = first_call
         self._events: list[ReplyEvent] = []
+        self._parts: list[str | ToolCall] = []
+        self._has_text = False
         self._state = _State.HEAD
         self._head = ""
         self._held: list[str] = []
@@ -71,6 +72,11 @@ class Glm4Parser:
         self._waiting: list[Piece] | None = None
         self._ended = False
         self._closed = False
+
+    @property
+    def parts(self) -> tuple[str | ToolCall, ...]:
+        """Texts and calls so far completed, in order."""
+        return tuple(self._parts)
 
     def feed(self, piece: Piece, /) -> list[ReplyEvent]:
         """Take the next piece; a `str` is text whatever it spells.
@@ -166,13 +172,12 @@ class Glm4Parser:
 
     def _may_be_name(self, line: str) -> bool:
         """Whether `line` is the start of a line with a name; once it is not, no more text helps."""
-        start = line.lstrip(" \t\r")
-        if not start:
-            return True
         if len(line) > _LONGEST_NAME:
             return False
+        start = line.lstrip(" \t\r")
         return (
-            _NAME.fullmatch(start) is not None
+            not start
+            or _NAME.fullmatch(start) is not None
             or start.rstrip(" \t\r") in self._tools
             or any(name.startswith(start) for name in self._tools)
         )
@@ -187,7 +192,7 @@ class Glm4Parser:
         if not text:
             return
         # So that the deltas put together are the reply's text, in which parts stand on own lines.
-        if not self._text and any(isinstance(part, str) for part in self.parts):
+        if self._has_text and not self._text:
             self._events.append(TextDelta("\n"))
         self._text.append(text)
         self._events.append(TextDelta(text))
@@ -218,7 +223,7 @@ class Glm4Parser:
         else:
             read = Arguments(None, CUT if cut else None)
         call = ToolCall(self._call, self._name, payload, read.value, read.error, read.repairs)
-        self.parts += (call,)
+        self._parts.append(call)
         self._events.append(CallReady(call))
 
     def _end_segment(self, *, last: bool = False, cut: bool = False) -> None:
@@ -231,7 +236,8 @@ class Glm4Parser:
         if self._state is _State.PAYLOAD:
             self._end_call(cut)
         elif self._text:
-            self.parts += ("".join(self._text),)
+            self._parts.append("".join(self._text))
+            self._has_text = True
             self._text = []
         self._state = _State.HEAD
 
@@ -293,7 +299,8 @@ class PayloadTail:
     def _begin(self, text: str) -> int:
         """Where a token starts that the end of `text` cuts off; the length if there is none."""
         start = text.rfind("<", max(0, len(text) - self._longest + 1))
-        if start >= 0 and any(token.startswith(text[start:]) for token in self._tokens):
+        begun = text[start:] if start >= 0 else ""
+        if begun and any(t != begun and t.startswith(begun) for t in self._tokens):
             return start
         return len(text)
 
