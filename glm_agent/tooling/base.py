@@ -100,3 +100,10 @@ class Tool(ABC):
     @abstractmethod
     async def run(self, arguments: Any, context: ToolContext) -> ToolOutput | Sequence[ToolOutput]:
         """Do it. `arguments` is what `check` returned. Exceptions become error observations."""
+
+    async def prepare(self, context: ToolContext) -> None:  # noqa: B027 - most tools need nothing
+        """Start up what `run` will need, while the model still writes the call.
+
+        Called at most once a call, before it is known whether the call is any good; what this
+        raises is ignored.
+        """

@@ -1,0 +1,65 @@
+"""How a failure is told on the command line: its kind, its message and the exit code.
+
+0    answered
+2    wrong usage or configuration; nothing ran
+3    the run failed or hit a limit
+130  interrupted (Ctrl-C); 143 terminated (SIGTERM)
+141  whoever read the output has gone away
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .. import errors
+
+# The nearest class wins: the order is from special to general.
+_KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
+    (errors.RegistryError, "registry", 2),
+    (errors.UnknownToolError, "unknown_tool", 2),
+    (errors.ToolDefinitionError, "tool_definition", 2),
+    (errors.ModelLoadError, "model_load", 2),
+    (errors.ConfigurationError, "configuration", 2),
+    (errors.LimitExceeded, "limit", 3),
+    (errors.ServerError, "server", 3),
+    (errors.ModelError, "model", 3),
+    (errors.RunError, "run", 3),
+    (errors.GlmAgentError, "run", 3),
+)
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as the user sees it. `code` is the exit code."""
+
+    kind: str
+    message: str
+    code: int
+
+
+def failure(error: BaseException) -> Failure:
+    """What to tell about `error`."""
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("interrupted", "interrupted", 130)
+    if isinstance(error, Terminated):
+        return Failure("interrupted", "terminated", 143)
+    for kind, name, code in _KINDS:
+        if isinstance(error, kind):
+            return Failure(name, str(error), code)
+    what = " ".join(str(error).split())
+    return Failure(
+        "internal",
+        f"{type(error).__name__}: {what}; this should not happen,"
+        " GLM_AGENT_DEBUG=1 shows where it did",
+        3,
+    )
+
+
+def debugging() -> bool:
+    """Whether the user asked for tracebacks."""
+    return os.environ.get("GLM_AGENT_DEBUG", "") not in ("", "0")

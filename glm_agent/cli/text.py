@@ -1,0 +1,42 @@
+r"""Making text from outside fit to print (law 6).
+
+What a model, a tool or a page wrote may hold terminal control sequences: they could move the
+cursor, set the title, fill the clipboard or hide what follows. `visible` takes them out.
+
+Does not do: JSON output, which escapes them instead (`jsonl.py`).
+"""
+
+from __future__ import annotations
+
+import re
+
+# ECMA-48: CSI (parameters, intermediates, final byte), then the strings (OSC, DCS, SOS, PM, APC)
+# if they are terminated, then two-character escapes.
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-Z\\^-~]"
+)
+# What is left of C0 and C1 but tab and newline, and the overrides that reorder text (UAX 9).
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """`text` without anything that a terminal would obey."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", _SEQUENCE.sub("", text))
+
+
+def fold(text: str, lines: int, width: int) -> tuple[list[str], int]:
+    """The first `lines` lines, each cut to `width` characters, and the number of lines left out."""
+    every = text.rstrip("\n").split("\n")
+    shown = [
+        line if len(line) <= width else f"{line[:width]}… ({len(line) - width:,} more characters)"
+        for line in every[:lines]
+    ]
+    return shown, len(every) - len(shown)
+
+
+def well_formed(text: str) -> str:
+    """`text` from the command line with bytes that are not UTF-8 replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,305 @@
+"""The loop: model, calls, observations, model again, until an answer.
+
+One `Turn` carries a transcript from the user's message to the answer. It is a coroutine that
+hands its events to a callback, so that no task group or cancel scope ever spans a `yield`;
+`stream_turn` turns it into an async generator.
+
+Every call that a caller has seen gets exactly one outcome, also when the run is cancelled, runs
+out of time or loses its model (law 5): what was not finished is recorded as `cancelled`, and the
+transcript can be continued from there.
+
+Does not do: sessions and models (`agent.py`), validating and running one call
+(`tooling.dispatch`), storing anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .errors import GlmAgentError, LimitExceeded, ModelError, RunError
+from .events import (
+    Answer,
+    CallReady,
+    CallStarted,
+    Event,
+    Observed,
+    ReplyEvent,
+    TextDelta,
+    UsageReport,
+)
+from .limits import Limits
+from .messages import Assistant, Observation, ToolCall, Transcript, Usage
+from .models.base import Model, Reply, Request, Settings
+from .tooling.base import Tool, ToolContext
+from .tooling.dispatch import cancelled, dispatch_all
+
+Emit = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn ended: the model's answer and what it cost."""
+
+    answer: str
+    usage: Usage
+
+
+class Turn:
+    """One run of the loop over a transcript that ends with the user's message.
+
+    Args:
+        model: where replies come from.
+        tools: what the model may call, by name.
+        transcript: grows in place; never copied.
+        context: what tools know of the session; each call gets a copy with its own id.
+        settings: how to generate.
+        limits: how far to go.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        tools: Mapping[str, Tool],
+        transcript: Transcript,
+        context: ToolContext,
+        settings: Settings,
+        limits: Limits,
+    ) -> None:
+        self._model = model
+        self._tools = tools
+        self._specs = tuple(tool.spec for tool in tools.values())
+        self._transcript = transcript
+        self._context = context
+        self._settings = settings
+        self._limits = limits
+        self._usage = Usage()
+        self._emit: Emit = _ignore
+
+    async def run(self, emit: Emit) -> Outcome:
+        """Go on until the model answers.
+
+        `emit` is awaited with each event. While the run is being cancelled it is still called, for
+        the outcomes of calls in flight, and must not wait then.
+
+        Raises:
+            LimitExceeded: steps, tokens or seconds are used up, or the answer was cut.
+            ModelError: the model failed.
+        """
+        self._emit = emit
+        started = time.perf_counter()
+        answer = ""
+        try:
+            with anyio.move_on_after(self._limits.seconds) as scope:
+                answer = await self._steps()
+            if scope.cancelled_caught:
+                raise LimitExceeded(
+                    f"the run was stopped after its limit of {self._limits.seconds:g} seconds;"
+                    " allow more with Limits(seconds=...) or --timeout"
+                )
+        except RunError as error:
+            error.transcript = self._transcript
+            raise
+        usage = replace(self._usage, seconds=time.perf_counter() - started)
+        await emit(Answer(answer))
+        await emit(UsageReport(usage))
+        return Outcome(answer, usage)
+
+    async def _steps(self) -> str:
+        while True:
+            self._check_limits()
+            message = await self._step()
+            if message.calls:
+                continue
+            if message.truncated:
+                raise LimitExceeded(
+                    f"the answer was cut at max_tokens={self._settings.max_tokens};"
+                    " raise Settings(max_tokens=...) or --max-tokens"
+                )
+            return message.text
+
+    def _check_limits(self) -> None:
+        usage, limits = self._usage, self._limits
+        if limits.steps is not None and usage.steps >= limits.steps:
+            raise LimitExceeded(
+                f"no answer after {limits.steps} steps;"
+                " allow more with Limits(steps=...) or --max-steps"
+            )
+        used = usage.prompt_tokens + usage.completion_tokens
+        if limits.tokens is not None and used >= limits.tokens:
+            raise LimitExceeded(
+                f"no answer after {used} of {limits.tokens} tokens;"
+                " allow more with Limits(tokens=...)"
+            )
+
+    async def _step(self) -> Assistant:
+        """One reply, and what its calls brought."""
+        failure: Exception
+        async with anyio.create_task_group() as background:
+            try:
+                message = await self._reply(background)
+                if message.calls:
+                    await self._call(message.calls)
+                return message
+            except Exception as error:  # noqa: BLE001 - raised below: a task group would wrap it
+                failure = error
+                background.cancel_scope.cancel()
+        raise failure
+
+    async def _reply(self, background: TaskGroup) -> Assistant:
+        """Stream one reply into the transcript."""
+        transcript = self._transcript
+        request = Request(
+            transcript, self._specs, self._settings, first_call=transcript.call_count + 1
+        )
+        seen: list[str | ToolCall] = []
+        stream = self._model.stream(request)
+        try:
+            while not isinstance(item := await self._next(stream), Reply):
+                if isinstance(item, TextDelta):
+                    seen.append(item.text)
+                elif isinstance(item, CallReady):
+                    seen.append(item.call)
+                elif isinstance(item, CallStarted):
+                    self._prepare(item, background)
+                await self._emit(item)
+        except BaseException:
+            await self._break_off(seen)
+            raise
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+        transcript.append(item.message)
+        self._usage += replace(item.usage, steps=1, seconds=0.0)
+        return item.message
+
+    async def _next(self, stream: AsyncIterator[ReplyEvent | Reply]) -> ReplyEvent | Reply:
+        """The stream's next item; whatever a model raises is a typed error."""
+        try:
+            return await anext(stream)
+        except StopAsyncIteration:
+            what = "stopped without finishing its reply"
+            raise ModelError(f"the model {self._model.name} {what}; try again") from None
+        except GlmAgentError:
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+            raise ModelError(f"the model {self._model.name} failed: {what}") from error
+
+    def _prepare(self, event: CallStarted, background: TaskGroup) -> None:
+        """Let a tool start up (a kernel, a browser) while the model still writes the call."""
+        tool = self._tools.get(event.name)
+        if tool is not None and type(tool).prepare is not Tool.prepare:
+            context = replace(self._context, call_id=event.call_id)
+            background.start_soon(_prepare_quietly, tool, context)
+
+    async def _break_off(self, seen: Sequence[str | ToolCall]) -> None:
+        """Keep what came of a reply that will not be finished. Its calls were not begun."""
+        if not seen:
+            return
+        parts: list[str | ToolCall] = []
+        for is_text, group in groupby(seen, lambda part: isinstance(part, str)):
+            run = list(group)
+            parts += ["".join(map(str, run))] if is_text else run
+        message = Assistant(tuple(parts), truncated=True)
+        self._transcript.append(message)
+        await self._settle(cancelled(call) for call in message.calls)
+
+    async def _call(self, calls: Sequence[ToolCall]) -> None:
+        """Carry out calls side by side; their observations come in the order of the calls."""
+        ended: dict[str, list[Observation]] = {}
+
+        def done(call: ToolCall, observations: list[Observation]) -> None:
+            ended[call.id] = observations
+
+        try:
+            observations = await dispatch_all(calls, self._tools, self._context, done)
+        except BaseException:
+            outcomes = [ended.get(call.id) or [cancelled(call)] for call in calls]
+            await self._settle(chain.from_iterable(outcomes))
+            raise
+        self._transcript.extend(observations)
+        for observation in observations:
+            await self._emit(Observed(observation))
+
+    async def _settle(self, observations: Iterable[Observation]) -> None:
+        """Record and tell the outcomes of calls while the run is coming down."""
+        settled = tuple(observations)
+        self._transcript.extend(settled)
+        # The callback may be what failed; the failure that is under way is the one to raise.
+        with suppress(Exception), anyio.CancelScope(shield=True):
+            for observation in settled:
+                await self._emit(Observed(observation))
+
+
+async def stream_turn(
+    run: Callable[[Emit], Awaitable[object]],
+) -> AsyncGenerator[Event, None]:
+    """The events of `run(emit)` as an async generator.
+
+    The run goes on only while the caller asks for the next event: a caller that stops at a call
+    stops the run before the call is made. Closing the generator cancels the run and waits for it.
+    The run is a task of its own, so the caller may ask from different tasks.
+    """
+    events: deque[Event] = deque()
+    arrived, asked = asyncio.Event(), asyncio.Event()
+    closing = False
+
+    async def emit(event: Event) -> None:
+        if closing:
+            return
+        events.append(event)
+        asked.clear()
+        arrived.set()
+        await asked.wait()
+
+    async def go() -> None:
+        await run(emit)
+
+    task = asyncio.create_task(go())
+    task.add_done_callback(lambda _: arrived.set())
+    try:
+        while True:
+            await arrived.wait()
+            arrived.clear()
+            while events:
+                yield events.popleft()
+            if task.done():
+                break
+            asked.set()
+    finally:
+        closing = True
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen, so that asyncio does not report it a second time
+    task.result()
+
+
+async def _ignore(_: Event) -> None:
+    pass
+
+
+async def _prepare_quietly(tool: Tool, context: ToolContext) -> None:
+    # What keeps a tool from starting up is told to the model when the call is made.
+    with suppress(Exception):
+        await tool.prepare(context)

@@ -1,0 +1,125 @@
+"""The synchronous edge: a session whose event loop runs in a thread of its own.
+
+The loop stays alive between turns, because kernels and connections live on it. Ctrl-C while a
+turn goes on cancels the turn, waits until it is down, and then raises KeyboardInterrupt.
+
+Does not do: anything that the asynchronous session does not do (law 7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from .errors import ConfigurationError
+from .events import Event
+from .messages import Image, Transcript
+
+if TYPE_CHECKING:
+    from .agent import Agent, OnEvent, RunResult, Session
+
+T = TypeVar("T")
+
+
+class SyncSession:
+    """One conversation, without await. Made by `Agent.session_sync`."""
+
+    def __init__(self, session: Session, portal: BlockingPortal) -> None:
+        self._session = session
+        self._portal = portal
+
+    @property
+    def id(self) -> str:
+        """The session's name."""
+        return self._session.id
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said so far."""
+        return self._session.transcript
+
+    def run(
+        self,
+        prompt: str,
+        *,
+        images: Sequence[Image] = (),
+        deps: Any = None,
+        on_event: OnEvent | None = None,
+    ) -> RunResult:
+        """See `Session.run`. `on_event` is called from the event loop's thread."""
+        session = self._session
+        return _wait(
+            self._portal,
+            lambda: session.run(prompt, images=images, deps=deps, on_event=on_event),
+        )
+
+    def stream(
+        self, prompt: str, *, images: Sequence[Image] = (), deps: Any = None
+    ) -> Generator[Event, None, None]:
+        """See `Session.stream`."""
+        events = self._session.stream(prompt, images=images, deps=deps)
+        try:
+            while True:
+                try:
+                    event = _wait(self._portal, lambda: _next(events))
+                except _End:
+                    return
+                yield event
+        finally:
+            _wait(self._portal, events.aclose)
+
+
+@contextmanager
+def open_session(agent: Agent, transcript: Transcript | None) -> Generator[SyncSession]:
+    """A session of `agent` on a loop of its own, closed with the block."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise ConfigurationError(
+            "an event loop is running in this thread: use `await agent.run(...)` or"
+            " `async with agent.session()` instead of the synchronous calls"
+        )
+    with start_blocking_portal() as portal:
+        session = portal.call(agent.session, transcript)
+        try:
+            yield SyncSession(session, portal)
+        finally:
+            _wait(portal, session.aclose)
+
+
+class _End(Exception):
+    """A stream is over. (StopAsyncIteration can't leave a coroutine.)"""
+
+
+async def _next(events: AsyncIterator[Event]) -> Event:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        raise _End from None
+
+
+def _wait(portal: BlockingPortal, start: Callable[[], Awaitable[T]]) -> T:
+    """The result of a coroutine on the portal's loop; an interruption cancels it first."""
+    down = threading.Event()
+
+    async def watched() -> T:
+        try:
+            return await start()
+        finally:
+            down.set()
+
+    future = portal.start_task_soon(watched)
+    try:
+        return future.result()
+    except BaseException:
+        # Either the coroutine raised, and is down, or we were interrupted while waiting.
+        future.cancel()
+        down.wait()
+        raise
