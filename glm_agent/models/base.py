@@ -19,7 +19,7 @@ from ..messages import Assistant, Message, Piece, ToolSpec, Usage
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to generate. `temperature` 0 is greedy. None leaves a value to the model's own default."""
+    """How to generate. `temperature` 0 is greedy; None leaves a value to the model's default."""
 
     max_tokens: int = 1024
     temperature: float | None = None
@@ -58,7 +58,7 @@ class Model(ABC):
         Closing the iterator (cancellation) stops the generation.
         """
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027 - not every model holds something
         """Give back memory and connections. The model can't be used afterwards."""
 
 

@@ -1,0 +1,312 @@
+"""Finds and loads a causal GLM for `TransformersModel`, and says in one line what is wrong if not.
+
+Does not do: running it (`engine.py`), remote code: what a checkpoint brings as Python is not run.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError, ModelLoadError
+from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
+from .engine import Engine, Sampling
+
+if TYPE_CHECKING:
+    import torch
+
+INSTALL = "pip install 'glm-agent[local]'"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+# The first releases run code of their own, which transformers 5 no longer takes; the "-hf" twins
+# hold the same weights for transformers' own GlmForCausalLM.
+_TWINS = {
+    "glm-4-9b": "zai-org/glm-4-9b-hf",
+    "glm-4-9b-chat": "zai-org/glm-4-9b-chat-hf",
+    "glm-4-9b-chat-1m": "zai-org/glm-4-9b-chat-1m-hf",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a checkpoint is. `where` is a folder or a hub id: `zai-org/glm-4-9b-chat-hf`."""
+
+    where: str
+    revision: str | None = None
+    local_files_only: bool | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, or None when it is to come from the hub."""
+        path = Path(self.where).expanduser()
+        return path if path.exists() else None
+
+    def options(self) -> dict[str, Any]:
+        """What every `from_pretrained` is given."""
+        options: dict[str, Any] = {"trust_remote_code": False}
+        if self.revision is not None:
+            options["revision"] = self.revision
+        if self.local_files_only is not None:
+            options["local_files_only"] = self.local_files_only
+        return options
+
+
+def need_libraries() -> None:
+    """Raise `ModelLoadError` unless torch and transformers can be imported."""
+    for module in ("torch", "transformers"):
+        try:
+            __import__(module)
+        except ImportError as error:
+            raise ModelLoadError(
+                f"running a model in this process needs {module} ({error}); {INSTALL}"
+            ) from error
+
+
+def read_config(source: Source) -> Mapping[str, Any]:
+    """The checkpoint's config.json. Raises `ModelLoadError` if it is not one that can be run."""
+    folder = source.folder
+    if folder is not None:
+        if not folder.is_dir():
+            raise ModelLoadError(f"{source.where} is a file; a model is a folder with config.json")
+        if not (folder / "config.json").is_file():
+            raise ModelLoadError(
+                f"{source.where} has no config.json; point at the folder that holds the model"
+            )
+    config = _config_dict(source)
+    model_type = config.get("model_type")
+    if model_type == "chatglm":
+        raise ModelLoadError(_twin(source.where))
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if not str(model_type).startswith("glm") or model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ModelLoadError(
+            f"{source.where} is no causal GLM (model_type {model_type!r}); "
+            "use a GLM checkpoint such as zai-org/glm-4-9b-chat-hf"
+        )
+    return config
+
+
+def _config_dict(source: Source) -> Mapping[str, Any]:
+    from transformers import PretrainedConfig
+
+    name = source.where.rsplit("/", 1)[-1].lower()
+    try:
+        with quiet():
+            config, _ = PretrainedConfig.get_config_dict(
+                str(source.folder or source.where), **source.options()
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        if source.folder is None and name in _TWINS:
+            raise ModelLoadError(_twin(source.where)) from error
+        raise ModelLoadError(_not_found(source, error)) from error
+    return config
+
+
+def _not_found(source: Source, error: Exception) -> str:
+    if source.folder is not None:
+        return f"{source.where} has an unreadable config.json: {first_line(error)}"
+    return (
+        f"no folder {source.where!r} here, and the model hub gives no model of this name "
+        f"({type(error).__name__}); check the name and the network, or download it first"
+    )
+
+
+def _twin(where: str) -> str:
+    twin = _TWINS.get(where.rstrip("/").rsplit("/", 1)[-1].lower(), "zai-org/glm-4-9b-chat-hf")
+    return (
+        f"{where} needs remote code that transformers no longer runs; "
+        f"use its twin {twin}, the same weights for transformers' own code"
+    )
+
+
+def find_protocol(
+    source: Source, config: Mapping[str, Any], wanted: str | Protocol | None
+) -> Protocol:
+    """The wire format: `wanted`, or what the config tells."""
+    if wanted is not None:
+        return protocol_for(wanted)
+    # Only the folder's own name: those above it say nothing about the model.
+    name = source.folder.resolve().name if source.folder is not None else source.where
+    try:
+        return protocol_for({**config, "_name_or_path": config.get("_name_or_path") or name})
+    except ConfigurationError as error:
+        if config.get("model_type") == "glm4":
+            # GLM-4-0414 has glm-4-9b-chat's tokens and calls; only its list of tools differs.
+            warnings.warn(
+                f"{source.where}: {error}; using glm-4, which has the same tokens and calls",
+                stacklevel=2,
+            )
+            return protocol_for("glm-4")
+        raise ModelLoadError(f"{source.where}: {error} (protocol='glm-4' overrides)") from error
+
+
+def choose_device(wanted: str) -> torch.device:
+    """`auto` is the first of cuda, mps and cpu that is there."""
+    import torch
+
+    if wanted != "auto":
+        try:
+            device = torch.device(wanted)
+        except RuntimeError as error:
+            raise ModelLoadError(
+                f"device {wanted!r} is none of torch's; use auto, cuda, cuda:1, mps or cpu"
+            ) from error
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ModelLoadError("device 'cuda': torch sees no GPU; use device='auto' or 'cpu'")
+        if device.type == "mps" and not torch.backends.mps.is_available():
+            raise ModelLoadError("device 'mps': torch sees no Apple GPU; use device='auto'")
+        return device
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 on GPUs that have it, float16 on other GPUs, float32 on the CPU."""
+    import torch
+
+    if wanted == "auto":
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.float16 if device.type == "mps" else torch.float32
+    dtype = getattr(torch, wanted.removeprefix("torch."), None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ModelLoadError(
+            f"dtype {wanted!r} cannot hold weights; use auto, bfloat16, float16 or float32"
+        )
+    return dtype
+
+
+def load_engine(
+    source: Source, *, device: str = "auto", dtype: str = "auto", protocol: str | Protocol | None
+) -> Engine:
+    """Load weights and tokenizer. Raises `ModelLoadError`."""
+    need_libraries()
+    config = read_config(source)
+    speaks = find_protocol(source, config, protocol)
+    place = choose_device(device)
+    number = choose_dtype(dtype, place)
+    encoder = load_encoder(source, speaks)
+    stops = {encoder.control(token): token for token in speaks.stops}
+    model = _load_weights(source, place, number)
+    rows = model.get_input_embeddings().num_embeddings
+    if (largest := max(encoder.controls)) >= rows:
+        raise ModelLoadError(
+            f"{source.where}: the tokenizer has an id {largest} and the model only {rows}; "
+            "they do not belong together"
+        )
+    context = getattr(model.config, "max_position_embeddings", None) or 2**31
+    return Engine(
+        source.where, model, encoder, speaks, place, number, context, stops, _sampling(model)
+    )
+
+
+def load_encoder(source: Source, protocol: Protocol) -> TokenizerEncoder:
+    """The checkpoint's tokenizer, checked for the protocol's control tokens."""
+    from transformers import AutoTokenizer
+
+    folder = source.folder
+    if folder is not None and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise ModelLoadError(
+            f"{source.where} has no tokenizer.json; copy the model's tokenizer files into it"
+        )
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(folder or source.where), **source.options()
+            )
+        encoder = encoder_for(tokenizer)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise ModelLoadError(
+            f"{source.where} has no tokenizer that can be loaded: {first_line(error)}"
+        ) from error
+    except ConfigurationError as error:
+        raise ModelLoadError(f"{source.where}: {error}") from error
+    have = set(encoder.controls.values())
+    if missing := [token for token in protocol.controls if token not in have]:
+        raise ModelLoadError(
+            f"{source.where}: its tokenizer lacks the control tokens {' '.join(missing)} of "
+            f"{protocol.name}; use the tokenizer that the model was trained with"
+        )
+    return encoder
+
+
+def _load_weights(source: Source, device: torch.device, dtype: torch.dtype) -> Any:
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    folder = source.folder
+    if folder is not None and not any(True for glob in _WEIGHTS for _ in folder.glob(glob)):
+        raise ModelLoadError(f"{source.where} has no weights (model.safetensors); download them")
+    try:
+        with quiet():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                str(folder or source.where),
+                dtype=dtype,
+                output_loading_info=True,
+                **source.options(),
+            )
+            model, report = loaded
+            _check_weights(source, report)
+            return model.to(device).eval()
+    except torch.OutOfMemoryError as error:
+        raise ModelLoadError(
+            f"{source.where} does not fit into the memory of {device} as {dtype}; "
+            "free some, choose another device, or serve it with vLLM and use its URL"
+        ) from error
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise ModelLoadError(
+            f"the weights of {source.where} cannot be loaded: {first_line(error)}"
+        ) from error
+
+
+def _check_weights(source: Source, report: Mapping[str, Any]) -> None:
+    for problem in ("missing", "mismatched", "unexpected"):
+        keys = sorted(map(str, report.get(f"{problem}_keys") or ()))
+        if keys:
+            raise ModelLoadError(
+                f"the weights of {source.where} do not fit its config.json: {len(keys)} {problem} "
+                f"tensors, such as {keys[0]}; download the checkpoint again"
+            )
+
+
+def _sampling(model: Any) -> Sampling:
+    """The model's own way of sampling, from its generation_config.json; greedy without one."""
+    config = getattr(model, "generation_config", None)
+    if config is None or not getattr(config, "do_sample", None):
+        return Sampling()
+    temperature = getattr(config, "temperature", None)
+    return Sampling(
+        1.0 if temperature is None else float(temperature),
+        float(getattr(config, "top_p", None) or 1.0),
+        int(getattr(config, "top_k", None) or 0),
+    )
+
+
+@contextmanager
+def quiet() -> Generator[None]:
+    """Keep transformers' progress bars and warnings off the terminal, and restore them after."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def first_line(error: BaseException, limit: int = 300) -> str:
+    """An exception's message cut to one readable line."""
+    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"

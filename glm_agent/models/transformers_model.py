@@ -1,0 +1,205 @@
+"""A GLM in this process, through torch and transformers.
+
+Weights are loaded at the first reply, in the model's own thread, where all replies are generated
+one after the other; tokens come to the event loop through a bounded hand-off, so the loop never
+waits for the GPU and a slow reader holds the model back.
+
+Does not do: batching, KV caches kept between replies (`engine.py` is where they will live).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+
+from ..errors import GlmAgentError, ModelError, ModelLoadError
+from ..messages import Usage
+from ..protocol import Decoder, Prompt, Protocol
+from .base import Chunk, Finish, Request
+from .engine import Engine, Sampling
+from .handoff import Handoff, Stopped
+from .loading import Source, first_line, load_engine
+from .wire import WireModel
+from .worker import Worker
+
+
+class TransformersModel(WireModel):
+    """Any causal GLM that transformers knows, without remote code.
+
+    Args:
+        path_or_id: A folder with config.json, weights and tokenizer, or a hub id such as
+            `zai-org/glm-4-9b-chat-hf`.
+        device: `auto` (cuda, mps or cpu, the first that is there) or a torch device.
+        dtype: `auto` (bfloat16 on GPUs that have it, else float16; float32 on the CPU) or a name.
+        protocol: The wire format; None finds it from the config.
+        revision: Branch, tag or commit on the hub.
+        local_files_only: True never asks the hub; None leaves it to HF_HUB_OFFLINE.
+        name: What to call it in messages; its path or id unless given.
+
+    Nothing is loaded, and so nothing can fail, before the first `stream` or `load`. Safe to use
+    from several tasks at once: their replies take turns.
+    """
+
+    def __init__(
+        self,
+        path_or_id: str | os.PathLike[str],
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        protocol: str | Protocol | None = None,
+        revision: str | None = None,
+        local_files_only: bool | None = None,
+        name: str | None = None,
+    ) -> None:
+        where = os.fspath(path_or_id)
+        self.name = name or where
+        self._source = Source(where, revision, local_files_only)
+        self._device = device
+        self._dtype = dtype
+        self._wanted_protocol = protocol
+        self._engine: Engine | None = None
+        self._worker: Worker | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def engine(self) -> Engine | None:
+        """What was loaded, None before the first reply."""
+        return self._engine
+
+    async def load(self) -> Engine:
+        """Load weights and tokenizer now. Raises `ModelLoadError`; does nothing the second time."""
+        if self._engine is not None and not self._closed:
+            return self._engine
+        handoff: Handoff[Engine] = Handoff()
+
+        def job() -> None:
+            _hand(handoff, lambda: handoff.put(self._load()))
+
+        self._submit(job)
+        try:
+            return (await handoff.take())[0]
+        finally:
+            handoff.stop()
+
+    def _load(self) -> Engine:
+        # In the worker thread, so two first replies load once.
+        if self._engine is None:
+            self._engine = load_engine(
+                self._source,
+                device=self._device,
+                dtype=self._dtype,
+                protocol=self._wanted_protocol,
+            )
+        return self._engine
+
+    async def prepare(self) -> None:
+        """Load, and so learn the protocol."""
+        engine = await self.load()
+        self.protocol = engine.protocol
+        self.vocabulary = engine.encoder.vocabulary
+
+    async def generate(
+        self, prompt: Prompt, request: Request
+    ) -> AsyncGenerator[Chunk | Finish, None]:
+        """Continue `prompt` in the worker thread."""
+        started = time.perf_counter()
+        engine = await self.load()
+        ids = prompt.encode(engine.encoder)
+        settings = request.settings
+        sampling = Sampling.of(settings, engine.sampling)
+        handoff: Handoff[int] = Handoff()
+        self._submit(
+            lambda: _hand(
+                handoff, lambda: _run(engine, ids, sampling, settings.max_tokens, handoff)
+            )
+        )
+        progress = _Progress(engine)
+        try:
+            while tokens := await handoff.take():
+                chunk = progress.chunk(tokens)
+                if chunk.ids:
+                    yield chunk
+        finally:
+            handoff.stop()
+        if rest := progress.decoder.close():
+            yield Chunk(tuple(rest))
+        usage = Usage(
+            steps=1,
+            prompt_tokens=len(ids),
+            completion_tokens=progress.count,
+            seconds=time.perf_counter() - started,
+        )
+        yield Finish(progress.stop, progress.stop is None, usage)
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            if self._closed:
+                raise ModelError(f"the model {self.name} was closed; make a new one")
+            if self._worker is None:
+                self._worker = Worker(f"glm-agent model {self.name}")
+            self._worker.submit(job)
+
+    async def aclose(self) -> None:
+        """Let a running token finish, then free the weights."""
+        with self._lock:
+            self._closed = True
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(worker.close)
+        self._engine = None
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has come of a reply so far."""
+
+    decoder: Decoder
+    stops: dict[int, str]
+    count: int = 0
+    stop: str | None = None
+
+    def __init__(self, engine: Engine) -> None:
+        self.decoder = Decoder(engine.encoder)
+        self.stops = engine.stops
+        self.count = 0
+        self.stop = None
+
+    def chunk(self, tokens: list[int]) -> Chunk:
+        """Tokens as a chunk, without the stop token that may end them."""
+        self.count += len(tokens)
+        self.stop = self.stops.get(tokens[-1])
+        if self.stop is not None:
+            tokens = tokens[:-1]
+        return Chunk(tuple(self.decoder.feed(tokens)), tuple(tokens))
+
+
+def _run(
+    engine: Engine, ids: Sequence[int], sampling: Sampling, room: int, handoff: Handoff[int]
+) -> None:
+    for token in engine.generate(ids, sampling, room, lambda: handoff.stopped):
+        handoff.put(token)
+
+
+def _hand(handoff: Handoff[int] | Handoff[Engine], work: Callable[[], None]) -> None:
+    """Run `work` in the worker thread; whatever it raises goes to the reader, nothing further."""
+    error: BaseException | None = None
+    try:
+        work()
+    except Stopped:
+        pass
+    except GlmAgentError as known:
+        error = known
+    except MemoryError:
+        error = ModelLoadError("this machine ran out of memory; use a smaller model or dtype")
+    except Exception as unknown:  # noqa: BLE001 - of any kind: the reader must not wait for ever
+        error = ModelError(f"the model failed: {type(unknown).__name__}: {first_line(unknown)}")
+        error.__cause__ = unknown
+    handoff.finish(error)
