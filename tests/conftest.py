@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A deadline is a timed assertion, and machines are busy.
+settings.register_profile("glm-agent", deadline=None, max_examples=60)
+settings.load_profile("glm-agent")
 
 
 @pytest.fixture
