@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ from ..messages import Control, Piece
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -76,12 +78,9 @@ class TokenizerEncoder:
 
         Half of a surrogate pair, which no tokenizer can take, becomes U+FFFD.
         """
-        try:
-            encoding = self._plain.encode(text, add_special_tokens=False)
-        except UnicodeEncodeError:
-            whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            encoding = self._plain.encode(whole, add_special_tokens=False)
-        return encoding.ids
+        if _SURROGATE.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return self._plain.encode(text, add_special_tokens=False).ids
 
     def control(self, token: str, /) -> int:
         """Id of a control token by name; `UnknownControlError` (a KeyError) if there is none."""

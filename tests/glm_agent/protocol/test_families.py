@@ -1,0 +1,110 @@
+"""Which protocol a model speaks, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from glm_agent.errors import ConfigurationError
+from glm_agent.protocol import protocol_for
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "glm-4",
+        "GLM-4",
+        "zai-org/glm-4-9b-chat-hf",
+        "THUDM/glm-4-9b-chat",
+        "THUDM/glm-4-9b-chat-1m",
+        "/data/models/GLM-4-9B-Chat/snapshots/abc",
+        "/data/glm-5/glm-4-9b-chat",
+        "C:\\models\\glm-4-9b-chat",
+        "glm4:9b",
+        Path("models") / "glm-4-9b-chat",
+    ],
+    ids=str,
+)
+def test_names_of_glm_4(hint: object) -> None:
+    protocol = protocol_for(hint)
+    assert protocol.name == "glm-4"
+    assert protocol.stops == ("<|endoftext|>", "<|user|>", "<|observation|>")
+    assert protocol.why
+
+
+CONFIGS: list[dict[str, Any]] = [
+    {"model_type": "glm"},
+    {"model_type": "glm", "_name_or_path": "/tmp/run-7", "vocab_size": 8192},
+    {"model_type": "chatglm", "padded_vocab_size": 151552},
+    {"model_type": "chatglm", "vocab_size": 151552},
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("form", [dict, lambda config: SimpleNamespace(**config)])
+def test_configs_of_glm_4(config: dict[str, Any], form: Any) -> None:
+    protocol = protocol_for(form(config))
+    assert protocol.name == "glm-4"
+    assert repr(config["model_type"]) in protocol.why
+
+
+def test_a_config_of_transformers() -> None:
+    transformers = pytest.importorskip("transformers")
+    assert protocol_for(transformers.GlmConfig()).name == "glm-4"
+    with pytest.raises(ConfigurationError, match="glm-4-0414"):
+        protocol_for(transformers.Glm4Config())
+
+
+def test_a_protocol_is_its_own_hint() -> None:
+    protocol = protocol_for("glm-4")
+    assert protocol_for(protocol) is protocol
+
+
+@pytest.mark.parametrize(
+    ("hint", "family"),
+    [
+        ("zai-org/GLM-4-9B-0414", "glm-4-0414"),
+        ("zai-org/GLM-4-32B-0414", "glm-4-0414"),
+        ("glm-4-0414", "glm-4-0414"),
+        ("zai-org/GLM-Z1-9B-0414", "glm-z1"),
+        ("zai-org/GLM-Z1-Rumination-32B-0414", "glm-z1-rumination"),
+        ("zai-org/GLM-4.5-Air", "glm-4.5"),
+        ("zai-org/GLM-4.6", "glm-4.5"),
+        ("zai-org/GLM-4.7-Flash", "glm-4.7"),
+        ("zai-org/GLM-5", "glm-5"),
+        ("THUDM/glm-4v-9b", "glm-4v"),
+        ("zai-org/GLM-4.1V-9B-Thinking", "glm-4v"),
+        ("THUDM/glm-edge-1.5b-chat", "glm-edge"),
+        ("THUDM/chatglm3-6b", "chatglm"),
+        ({"model_type": "chatglm", "padded_vocab_size": 65024}, "chatglm"),
+        ({"model_type": "chatglm"}, "chatglm"),
+        ({"model_type": "glm", "_name_or_path": "THUDM/glm-edge-1.5b-chat"}, "glm-edge"),
+        ({"model_type": "glm4"}, "glm-4-0414"),
+        ({"model_type": "glm4", "_name_or_path": "zai-org/GLM-Z1-9B-0414"}, "glm-z1"),
+        ({"model_type": "glm4_moe"}, "glm-4.5"),
+        ({"model_type": "glm_moe_dsa"}, "glm-5"),
+    ],
+    ids=str,
+)
+def test_families_that_are_not_supported_are_named(hint: object, family: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        protocol_for(hint)
+    assert f"format {family} is not supported" in str(caught.value)
+    assert "supported: glm-4" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        *("", "gpt-4o", "/data/models/mine", "Qwen/Qwen2-7B"),
+        *({"model_type": "llama"}, {}, None, 4, SimpleNamespace(model_type=None)),
+    ],
+    ids=str,
+)
+def test_other_hints_are_refused_in_one_line(hint: object) -> None:
+    with pytest.raises(ConfigurationError, match="glm-4") as caught:
+        protocol_for(hint)
+    assert "\n" not in str(caught.value)
