@@ -151,7 +151,7 @@ class Turn:
 
     async def _step(self) -> Assistant:
         """One reply, and what its calls brought."""
-        failure: Exception
+        failures: list[Exception] = []
         async with anyio.create_task_group() as background:
             try:
                 message = await self._reply(background)
@@ -159,9 +159,9 @@ class Turn:
                     await self._call(message.calls)
                 return message
             except Exception as error:  # noqa: BLE001 - raised below: a task group would wrap it
-                failure = error
+                failures.append(error)
                 background.cancel_scope.cancel()
-        raise failure
+        raise failures[0]
 
     async def _reply(self, background: TaskGroup) -> Assistant:
         """Stream one reply into the transcript."""

@@ -42,6 +42,14 @@ class Failure:
     code: int
 
 
+class Reported(Exception):
+    """A failure that the user has been told of already; only the exit code is left to give."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 def failure(error: BaseException) -> Failure:
     """What to tell about `error`."""
     if isinstance(error, KeyboardInterrupt):
