@@ -1,0 +1,249 @@
+"""Kind "local": kernels as plain processes of this user. NO ISOLATION.
+
+Code in a local kernel can do whatever this user can: read and write files, use the network, kill
+processes. What it does bound: the environment is an allow-list without this process's secrets,
+the home and work folder are the session's own, and no process outlives the kernel or us.
+For code that you would run yourself, on data that may be lost. Linux and macOS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import anyio
+
+from .errors import KernelStartError, KindUnavailable, NoIsolationWarning
+from .folder import WorkFolder
+from .launch import Launcher
+from .results import Limits
+
+if TYPE_CHECKING:
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+
+INSIDE = Path(__file__).with_name("inside.py")
+MESSAGE_BYTES = 64 * 1024 * 1024  # a larger message is not received; inside.py sends none
+SOCKET_PATH = 80  # characters of the runtime folder; a Unix socket's path has at most 103 (macOS)
+LAST_WORDS = 4000
+
+# What a kernel may know of our environment: how to find programs and libraries, language, time.
+_PASS = frozenset(
+    {
+        *("PATH", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH"),
+        *("DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"),
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONHASHSEED"),
+    }
+)
+_OPTIONS = (
+    "--HistoryManager.enabled=False",  # nothing of a session is stored
+    "--InteractiveShell.colors=nocolor",
+    "--IPKernelApp.log_level=40",
+)
+
+_warned = False
+
+
+def warn_once() -> None:
+    """Say once per process that local kernels are not isolated."""
+    global _warned  # noqa: PLW0603 (once per process is a fact of the process)
+    if not _warned:
+        _warned = True
+        frame, level = inspect.currentframe(), 1
+        between = (str(Path(__file__).parent), contextlib.__file__)
+        while frame and frame.f_code.co_filename.startswith(between):  # blame the caller's line
+            frame, level = frame.f_back, level + 1
+        warnings.warn(
+            "kernels of kind 'local' are not isolated: the code runs with your rights",
+            NoIsolationWarning,
+            stacklevel=level,
+        )
+
+
+def kernel_environment(work: Path, private: Path, limits: Limits) -> dict[str, str]:
+    """The whole environment of a local kernel."""
+    kept = {k: v for k, v in os.environ.items() if k in _PASS or k.startswith("LC_")}
+    temporary = private / "tmp"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    return {
+        "PATH": os.defpath,
+        **kept,
+        "HOME": str(work),
+        "TMPDIR": str(temporary),
+        "IPYTHONDIR": str(private / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(private / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(private),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        # Outlives the session: matplotlib takes seconds to list the fonts of a machine.
+        "MPLCONFIGDIR": str(cache / "glm-sandbox" / "matplotlib"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "GLM_SANDBOX_OUTPUT": str(limits.output),
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+    }
+
+
+class LocalLauncher(Launcher):
+    """One local kernel.
+
+    Args:
+        limits: `memory`, `disk` and `processes` cannot be enforced here.
+        folder: Work folder to use and to leave in place; None for a temporary one.
+        python: The kernel's interpreter; None for this process's.
+    """
+
+    isolated = False
+
+    def __init__(self, limits: Limits, folder: Path | None = None, python: str | None = None):
+        if sys.platform == "win32":
+            raise KindUnavailable("kernels of kind 'local' need Linux or macOS")
+        warn_once()
+        self._limits = limits
+        self._python = python or sys.executable
+        self._private = _private_folder()
+        self._made = [str(self._private)]
+        if folder is None:
+            work = self._private / "work"
+            work.mkdir()
+        else:
+            work = folder.expanduser().resolve()
+            work.mkdir(parents=True, exist_ok=True)
+        self.work = WorkFolder(work, limits.file_bytes)
+        self._starts = 0
+        self._manager: Any = None
+        self._client: AsyncKernelClient | None = None
+        self._stderr = self._private / "stderr"
+        self._status: int | None = None
+
+    async def start(self) -> AsyncKernelClient:
+        """A new kernel process in a runtime folder of its own."""
+        import zmq.asyncio
+        from jupyter_client.kernelspec import KernelSpec
+        from jupyter_client.manager import AsyncKernelManager
+
+        from .provisioner import GuardedProvisioner, OneSpec
+
+        await self.stop()
+        self._starts += 1
+        runtime = self._private / str(self._starts)
+        for folder in (runtime, self._private / "tmp"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self.work.path.mkdir(exist_ok=True)  # the code may have removed it
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)  # for every socket made from it
+        context.setsockopt(zmq.LINGER, 0)
+        log = logging.getLogger("glm_sandbox.jupyter")
+        log.addHandler(logging.NullHandler())
+        log.propagate = False
+        spec = KernelSpec(
+            argv=[self._python, str(INSIDE), "-f", "{connection_file}", *_OPTIONS],
+            display_name="Python",
+            language="python",
+        )
+        manager = AsyncKernelManager(
+            context=context,
+            connection_file=str(runtime / "c.json"),
+            transport="ipc",
+            ip=str(runtime / "k"),
+            log=log,
+            kernel_spec_manager=OneSpec(spec),
+        )
+        provisioner = GuardedProvisioner(
+            kernel_id=str(uuid4()), kernel_spec=spec, parent=manager, log=log
+        )
+        provisioner.folders = tuple(self._made)
+        manager.provisioner = provisioner
+        self._manager, self._status = manager, None
+        self._stderr = runtime / "stderr"
+        try:
+            with self._stderr.open("wb") as stderr:
+                await manager.start_kernel(
+                    cwd=str(self.work.path),
+                    env=kernel_environment(self.work.path, self._private, self._limits),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                )
+        except OSError as error:
+            await self.stop()
+            raise KernelStartError(f"cannot start a kernel process: {error}") from error
+        client = manager.client(context=context)
+        self._client = client
+        client.start_channels(stdin=False, hb=False)
+        return client
+
+    async def ended(self) -> str | None:
+        """How the process ended, None while it lives."""
+        if self._manager is not None and self._manager.provisioner.has_process:
+            self._status = await self._manager.provisioner.poll()
+            if self._status is None:
+                return None
+        return describe(self._status)
+
+    async def interrupt(self) -> None:
+        """SIGINT to the kernel and the programs that it runs."""
+        if await self.ended() is None:
+            await self._manager.provisioner.send_signal(signal.SIGINT)
+
+    async def stop(self) -> None:
+        """End the process and its children."""
+        with anyio.CancelScope(shield=True):
+            client, self._client = self._client, None
+            manager, self._manager = self._manager, None
+            if manager is None:
+                return
+            if client is not None:
+                client.stop_channels()
+            if manager.provisioner.has_process:
+                await manager.provisioner.kill()
+                await manager.provisioner.wait()
+            await manager.cleanup_resources()
+            manager.context.destroy(linger=0)
+
+    def last_words(self) -> str:
+        """The end of the process's own stderr."""
+        try:
+            with self._stderr.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - LAST_WORDS))
+                return file.read(LAST_WORDS).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    async def aclose(self) -> None:
+        """End everything and remove what was made."""
+        with anyio.CancelScope(shield=True):
+            await self.stop()
+            for folder in self._made:
+                await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
+
+
+def describe(status: int | None) -> str:
+    """An exit status in words; the guard tells signals as 128 + number, as shells do."""
+    if status is None:
+        return "not started"
+    number = -status if status < 0 else status - 128
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"exit status {status}"
+
+
+def _private_folder() -> Path:
+    """A new folder that only we can enter, with a path short enough for sockets in it."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 (mkdtemp makes it safe)
+        path = Path(tempfile.mkdtemp(prefix="glm-", dir=parent))
+        if len(str(path)) <= SOCKET_PATH:
+            return path
+        path.rmdir()
+    raise KindUnavailable("no folder for temporary files has a path short enough; set TMPDIR")
