@@ -6,6 +6,7 @@ Does not do: conversations (`chat.py`), showing events (`render.py`, `jsonl.py`)
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -27,7 +28,7 @@ def run(prompt: str, as_json: bool, **options: Any) -> None:
       glm-agent run "What is 37 * 43?"
       glm-agent run "Is it raining in Bonn?" --tools weather.yaml
       glm-agent run - --model http://127.0.0.1:8000/v1 --json < question.txt
-    """
+    """  # noqa: D301 - click wants the control character
     from .jsonl import JsonLines
 
     if prompt == "-":
@@ -35,10 +36,8 @@ def run(prompt: str, as_json: bool, **options: Any) -> None:
     if not as_json:
         from .render import live_output
 
-        with (
-            AgentOptions(**options).agent().session_sync() as session,
-            live_output(sys.stdout) as live,
-        ):
+        agent = AgentOptions(**options).agent()
+        with agent.session_sync() as session, live_output(sys.stdout) as live:
             session.run(well_formed(prompt), on_event=live.show)
         return
     output = JsonLines(sys.stdout)
@@ -49,7 +48,7 @@ def run(prompt: str, as_json: bool, **options: Any) -> None:
         raise
     except (Exception, KeyboardInterrupt, Terminated) as error:
         if debugging():
-            raise
+            traceback.print_exception(error)
         told = failure(error)
         output.fail(told)
         raise Reported(told) from error
