@@ -1,0 +1,100 @@
+"""The browser as a tool: action lines in, one or more observations out.
+
+Does not do: browsing (`browser.py`), which is loaded on first use: it needs bs4 and requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glm_agent.errors import ConfigurationError
+from glm_agent.messages import ToolCall, ToolSpec
+from glm_agent.tooling.base import Tool, ToolContext, ToolOutput
+
+if TYPE_CHECKING:
+    from ..web.index import DocumentIndex
+    from ..web.search import SearchProvider
+    from .browser import SimpleBrowser
+
+_DESCRIPTION = "Searches, opens and quotes pages: search(query), mclick(ids), open_url(url)."
+
+
+class SimpleBrowserTool(Tool):
+    """GLM-4's `simple_browser`. Sessions share the search index and nothing else.
+
+    Args:
+        search: `embedded`, or a search back end of your own.
+        pages: The folder that the embedded search reads (.md, .txt, .html); the shipped demo pages
+            if None.
+        allow_private: `host:port` entries that may be loaded although they are not public.
+        timeout: Seconds for loading one page or searching once.
+        max_bytes: The largest page, decompressed.
+        results: The most search results to show.
+        page_chars: The most characters of one page to show.
+
+    Raises:
+        ConfigurationError: A setting that cannot be.
+    """
+
+    timeout = 120.0  # of a whole call, which may hold several actions
+
+    def __init__(
+        self,
+        search: str | SearchProvider = "embedded",
+        pages: str | Path | None = None,
+        *,
+        allow_private: Sequence[str] = (),
+        timeout: float = 15.0,
+        max_bytes: int = 5_000_000,
+        results: int = 5,
+        page_chars: int = 20_000,
+    ) -> None:
+        from ..web.address import allowed_hosts
+
+        if isinstance(search, str) and search != "embedded":
+            raise ConfigurationError(f"search: {search!r} is not known; use 'embedded'")
+        if pages is not None and not Path(pages).is_dir():
+            raise ConfigurationError(f"pages: {str(pages)!r} is not a folder")
+        allowed_hosts(allow_private)
+        limits = {
+            "timeout": timeout,
+            "max_bytes": max_bytes,
+            "results": results,
+            "page_chars": page_chars,
+        }
+        for name, value in limits.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
+                raise ConfigurationError(f"{name}: must be a number above 0, not {value!r}")
+        self.spec = ToolSpec("simple_browser", _DESCRIPTION, kind="simple_browser")
+        self._pages = pages
+        self._settings: dict[str, Any] = {
+            "search": search,
+            "allow_private": tuple(allow_private),
+            **limits,
+        }
+        self._index: DocumentIndex | None = None
+
+    def check(self, call: ToolCall) -> str:
+        """The action lines as they were written; what is wrong with one becomes its observation."""
+        return call.payload
+
+    async def run(self, arguments: str, context: ToolContext) -> list[ToolOutput]:
+        """Do the actions in this session's browser."""
+        browser = await context.resource(self, self._browser)
+        return [
+            ToolOutput(
+                observation.text,
+                metadata=observation.metadata,
+                outcome="error" if observation.failed else "ok",
+            )
+            for observation in await browser.act(arguments)
+        ]
+
+    async def _browser(self) -> SimpleBrowser:
+        from .browser import SimpleBrowser, open_index
+
+        if self._index is None:
+            self._index = open_index(self._pages)
+        return SimpleBrowser(index=self._index, **self._settings)
