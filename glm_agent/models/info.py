@@ -1,0 +1,181 @@
+"""What a model is, from its config.json and the headers of its weights, without loading them.
+
+Does not do: what fits on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import ConfigurationError, ModelLoadError
+from .load import EMBEDDED, embedded_folder, kind_of, model_name
+from .loading import Source, find_protocol, need_libraries, quiet, read_config
+
+# Bytes of one number, by the names that safetensors and torch use.
+_BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4,
+    "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+}  # fmt: skip
+_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_HEADER_LIMIT = 100_000_000  # safetensors' own limit for its header, in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A description of a model. What is not known is None.
+
+    `parameters` counts each stored number once. `context` is in tokens. `kv_bytes_per_token` is
+    what one token of context costs in `dtype`. `protocol_why` says what told the wire format.
+    """
+
+    name: str
+    kind: str
+    location: str
+    architecture: str | None = None
+    parameters: int | None = None
+    dtype: str | None = None
+    context: int | None = None
+    vocabulary: int | None = None
+    layers: int | None = None
+    protocol: str | None = None
+    protocol_why: str | None = None
+    weights_bytes: int | None = None
+    kv_bytes_per_token: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields by name."""
+        return asdict(self)
+
+
+def model_info(
+    name: str | os.PathLike[str] | None = None, *, local_files_only: bool | None = None
+) -> ModelInfo:
+    """Describe the model that `load_model(name)` gives. Raises `ModelLoadError`.
+
+    Of a server only its URL is known here: nothing is sent.
+    """
+    text = model_name(name)
+    kind = kind_of(text)
+    if kind == "server":
+        why = "used for a server's /completions unless protocol= says otherwise"
+        return ModelInfo(text, kind, text, protocol="glm-4", protocol_why=why)
+    need_libraries()
+    where = str(embedded_folder()) if kind == EMBEDDED else text
+    source = Source(where, local_files_only=True if kind == EMBEDDED else local_files_only)
+    config = read_config(source)
+    folder = source.folder or _cached_folder(source)
+    count, size, dtype = _stored(folder) if folder is not None else (None, None, None)
+    if dtype is None:
+        dtype = config.get("dtype") or config.get("torch_dtype")
+    if count is None:
+        count = _count(config)
+    if size is None and count is not None and dtype is not None:
+        size = count * _width(str(dtype))
+    try:
+        protocol = find_protocol(source, config, "glm-4" if kind == EMBEDDED else None)
+        wire, why = protocol.name, protocol.why
+    except ConfigurationError as error:
+        wire, why = None, str(error)
+    architectures: Any = config.get("architectures") or [None]
+    return ModelInfo(
+        name=text,
+        kind=kind,
+        location=str(folder or where),
+        architecture=architectures[0] or config.get("model_type"),
+        parameters=count,
+        dtype=str(dtype) if dtype is not None else None,
+        context=config.get("max_position_embeddings"),
+        vocabulary=config.get("vocab_size"),
+        layers=config.get("num_hidden_layers"),
+        protocol=wire,
+        protocol_why=why,
+        weights_bytes=size,
+        kv_bytes_per_token=_kv_bytes(config, str(dtype or "float32")),
+    )
+
+
+def _cached_folder(source: Source) -> Path | None:
+    """The folder of a hub model that was downloaded before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(source.where, "config.json", revision=source.revision)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _stored(folder: Path) -> tuple[int | None, int | None, str | None]:
+    """Parameters, bytes and commonest dtype in the folder's safetensors files."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        return None, None, None
+    numbers: Counter[str] = Counter()
+    for file in files:
+        for tensor in safetensors_header(file).values():
+            numbers[tensor["dtype"]] += math.prod(tensor["shape"])
+    size = sum(count * _BYTES.get(dtype, 1) for dtype, count in numbers.items())
+    dtype = max(numbers, key=lambda name: numbers[name], default=None)
+    return numbers.total(), size, _NAMES.get(dtype, dtype) if dtype else None
+
+
+def safetensors_header(file: Path) -> Mapping[str, Any]:
+    """The tensors of a safetensors file: name to dtype, shape and place.
+
+    The format: 8 bytes with the header's length, little-endian, then the header as JSON.
+    """
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if not 2 <= length <= _HEADER_LIMIT:
+                raise ValueError("its header has no sensible length")
+            header: Any = json.loads(stream.read(length))
+        if not isinstance(header, dict):
+            raise ValueError("its header is not an object")
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"{file} is not a safetensors file: {error}; download it again") from (
+            error
+        )
+    tensors = cast("dict[str, Any]", header)
+    return {name: entry for name, entry in tensors.items() if name != "__metadata__"}
+
+
+def _count(config: Mapping[str, Any]) -> int | None:
+    """Parameters of a model of this shape, from its skeleton without weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    fields = {key: value for key, value in config.items() if key != "model_type"}
+    try:
+        with quiet(), torch.device("meta"):
+            shape = AutoConfig.for_model(config["model_type"], **fields)
+            model: Any = AutoModelForCausalLM.from_config(shape)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError):
+        return None
+    # parameters() gives tied weights once
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _width(dtype: str) -> int:
+    """Bytes of one number; 2 for what is not known, as most checkpoints are bfloat16."""
+    dtype = dtype.removeprefix("torch.")
+    names = {name: _BYTES[code] for code, name in _NAMES.items()}
+    return names.get(dtype, 1 if dtype.startswith(("float8", "int8", "F8")) else 2)
+
+
+def _kv_bytes(config: Mapping[str, Any], dtype: str) -> int | None:
+    """Bytes of keys and values that one token leaves in all layers."""
+    if config.get("kv_lora_rank"):
+        return None  # latent attention keeps something else
+    layers, hidden, heads = (
+        config.get(key) for key in ("num_hidden_layers", "hidden_size", "num_attention_heads")
+    )
+    if not (isinstance(layers, int) and isinstance(hidden, int) and isinstance(heads, int)):
+        return None
+    kv_heads = config.get("num_key_value_heads") or heads
+    head = config.get("head_dim") or hidden // heads
+    return 2 * layers * kv_heads * head * _width(dtype)

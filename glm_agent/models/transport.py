@@ -1,0 +1,323 @@
+"""HTTP to one OpenAI-compatible server: requests, server-sent events, and errors in one line.
+
+One connection pool per event loop, kept until `aclose` or the end of the loop. Requests go to the
+given URL and nowhere else: redirects are not followed, and a server on this machine is never
+asked through a proxy.
+
+Does not do: knowing what is in a request (`completions.py`, `chat.py`), retrying.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio.lowlevel
+import httpx2
+
+from ..errors import ModelLoadError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+CONNECT_SECONDS = 10.0
+MODELS_SECONDS = 10.0
+MAX_BODY = 8 * 2**20
+"""How many bytes of one whole answer are read."""
+MAX_STREAM = 64 * 2**20
+"""How many characters of one stream of events are read."""
+
+
+class Refused(ServerError):
+    """The server did not take the request (4xx); `status` and `reason` say why."""
+
+    def __init__(self, text: str, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(text)
+
+
+class NoEndpoint(Refused):
+    """The server has no such endpoint."""
+
+
+class Transport:
+    """A server at `base_url`, such as `http://127.0.0.1:8000/v1`.
+
+    `timeout` is how many seconds the server may say nothing. `where` is the URL for messages.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None, timeout: float | None) -> None:
+        url = _checked(base_url)
+        self.base = str(url).rstrip("/")
+        self.where = str(url.copy_with(username=None, password=None)).rstrip("/")
+        self._timeout = httpx2.Timeout(timeout, connect=CONNECT_SECONDS, pool=None)
+        self._local = _is_local(url.host)
+        key = _key(api_key, trusted=self._local or url.scheme == "https")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._clients: anyio.lowlevel.RunVar[
+            tuple[httpx2.AsyncClient, AsyncGenerator[None, None]]
+        ] = anyio.lowlevel.RunVar(f"client of {self.where}")
+        self._closed = False
+
+    async def _client(self) -> httpx2.AsyncClient:
+        """This event loop's pool: connections cannot move from one loop to another."""
+        if self._closed:
+            raise ServerError(f"the model at {self.where} was closed; make a new one")
+        try:
+            return self._clients.get()[0]
+        except LookupError:
+            client = httpx2.AsyncClient(
+                headers=self._headers,
+                timeout=self._timeout,
+                follow_redirects=False,
+                trust_env=not self._local,
+            )
+            keeper = _close_with_loop(client)
+            self._clients.set((client, keeper))
+            await anext(keeper)
+            return client
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        try:
+            _, keeper = self._clients.get()
+        except LookupError:
+            return
+        await keeper.aclose()
+
+    async def models(self) -> list[str]:
+        """The names of the models the server says it has; empty where it does not say.
+
+        Raises `ServerError` where no server answers, or it wants another API key.
+        """
+        client = await self._client()
+        with self._errors():
+            try:
+                response = await client.get(f"{self.base}/models", timeout=MODELS_SECONDS)
+            except httpx2.ReadTimeout:
+                return []  # busy, perhaps; the request proper has a longer patience
+        if response.status_code in (401, 403):
+            raise self._status_error(response, "/models", response.text)
+        if response.status_code != 200:
+            return []
+        try:
+            data = response.json()["data"]
+            return [entry["id"] for entry in data if isinstance(entry["id"], str)]
+        except (ValueError, KeyError, TypeError):
+            return []
+
+    async def events(
+        self, path: str, body: Mapping[str, Any]
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """POST `body` and yield the JSON objects of the answer, streamed or whole.
+
+        Raises `Refused` for 4xx, and `ServerError` for all else that is not an answer.
+        """
+        client = await self._client()
+        # Half a surrogate pair cannot be sent; it becomes U+FFFD.
+        text = json.dumps(body, ensure_ascii=False)
+        content = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        request = client.build_request(
+            "POST",
+            f"{self.base}{path}",
+            content=content,
+            headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
+        )
+        with self._errors():
+            response = await client.send(request, stream=True)
+        try:
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if response.status_code != 200:
+                with self._errors():
+                    text = await _read(response)
+                raise self._status_error(response, path, text)
+            if kind == "text/event-stream":
+                # Errors of what is done with an event are not the server's: they stay outside.
+                async with aclosing(self._sse(response)) as objects:
+                    async for item in objects:
+                        yield item
+            else:
+                with self._errors():
+                    text = await _read(response)
+                yield self._whole(kind, text)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    async def _sse(self, response: httpx2.Response) -> AsyncGenerator[dict[str, Any], None]:
+        events = cast(
+            "AsyncGenerator[httpx2.ServerSentEvent, None]", aiter(httpx2.EventSource(response))
+        )
+        room = MAX_STREAM
+        async with aclosing(events):
+            while True:
+                with self._errors(streaming=True):
+                    event = await anext(events, None)
+                if event is None:
+                    return
+                room -= len(event.data)
+                if room < 0:
+                    raise ServerError(f"{self.where} sends without end; it was cut off")
+                # Some servers forget the blank line between events.
+                for line in event.data.splitlines():
+                    data = line.strip()
+                    if data == "[DONE]":
+                        yield {"done": True}
+                    elif data:
+                        yield self._object(data)
+
+    def _object(self, data: str) -> dict[str, Any]:
+        value: Any
+        try:
+            value = json.loads(data)
+        except ValueError:
+            value = None
+            # transformers puts a message between quotes without escaping it
+            if data.startswith('{"error"'):
+                value = {"error": data.partition(":")[2].strip(' "}')}
+        if not isinstance(value, dict):
+            raise ServerError(f"{self.where} sent what is not JSON: {_short(data)}")
+        found = cast("dict[str, Any]", value)
+        if found.get("error"):
+            raise ServerError(f"{self.where} failed in the middle: {_message(found)}")
+        return found
+
+    def _whole(self, kind: str, text: str) -> dict[str, Any]:
+        if kind == "application/json":
+            return self._object(text)
+        what = kind or "something without a content type"
+        raise ServerError(
+            f"{self.where} answers {what}, not an OpenAI-compatible API; check the URL "
+            "(it usually ends in /v1)"
+        )
+
+    def _status_error(self, response: httpx2.Response, path: str, body: str) -> ServerError:
+        status, where = response.status_code, self.where
+        try:
+            reason = _message(json.loads(body))
+        except ValueError:
+            html = "<html" in body[:500].lower() or "<!doctype" in body[:500].lower()
+            reason = "" if html else _short(body)
+        said = f": {reason}" if reason else ""
+        if status in (401, 403):
+            return ServerError(
+                f"{where} refuses the API key ({status}){said}; set GLM_AGENT_API_KEY"
+            )
+        if 300 <= status < 400:
+            target = _short(response.headers.get("location", "elsewhere"))
+            return ServerError(f"{where} redirects to {target}; give that URL instead")
+        if status == 429:
+            after = response.headers.get("retry-after")
+            wait = f"in {_short(after)} s" if after else "in a while"
+            return ServerError(f"{where} has too many requests (429){said}; try again {wait}")
+        if status >= 500 and status != 501:
+            return ServerError(f"{where} failed ({status}){said}; its log says more")
+        if status in (404, 405, 501) and not re.search(r"\bmodel\b(?!.*\bchat\b)", reason.lower()):
+            return NoEndpoint(
+                f"{where} has no {path} ({status}){said}; check the URL (it usually ends in /v1)",
+                status,
+                reason,
+            )
+        return Refused(f"{where} did not take the request ({status}){said}", status, reason)
+
+    @contextmanager
+    def _errors(self, *, streaming: bool = False) -> Generator[None]:
+        """Turn the errors of httpx into ours."""
+        where = self.where
+        try:
+            yield
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise ServerError(
+                f"no server answers at {where} ({_short(str(error))}); start it or check the URL"
+            ) from error
+        except httpx2.TimeoutException as error:
+            raise ServerError(
+                f"{where} said nothing for {self._timeout.read} s; it hangs or is overloaded "
+                "(timeout= gives it longer)"
+            ) from error
+        except httpx2.SSEError as error:
+            raise ServerError(f"{where} sent a broken stream: {_short(str(error))}") from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            what = "broke off in the middle of its reply" if streaming else "broke the connection"
+            raise ServerError(
+                f"{where} {what} ({_short(str(error)) or type(error).__name__}); see its log"
+            ) from error
+        except UnicodeError as error:
+            raise ServerError(f"{where} sent what is not text: {_short(str(error))}") from error
+
+
+async def _close_with_loop(client: httpx2.AsyncClient) -> AsyncGenerator[None, None]:
+    """Closes `client` when closed itself, as the event loop does to all generators at its end."""
+    try:
+        yield
+    finally:
+        await client.aclose()
+
+
+async def _read(response: httpx2.Response) -> str:
+    """The body, as far as it is of interest."""
+    chunks: list[bytes] = []
+    room = MAX_BODY
+    async for chunk in response.aiter_bytes():
+        chunks.append(chunk[:room])
+        room -= len(chunk)
+        if room <= 0:
+            break
+    return b"".join(chunks).decode(response.encoding or "utf-8", "replace")
+
+
+def _checked(base_url: str) -> httpx2.URL:
+    try:
+        url = httpx2.URL(base_url.strip())
+    except (httpx2.InvalidURL, TypeError) as error:
+        raise ModelLoadError(f"{base_url!r} is not a URL: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ModelLoadError(
+            f"{base_url!r} is not a server's URL, such as http://127.0.0.1:8000/v1"
+        )
+    if url.query or url.fragment:
+        raise ModelLoadError(f"{base_url!r}: give the URL without what follows ? or #")
+    path = re.sub(r"/(chat/)?completions/?$|/models/?$", "", url.path).rstrip("/")
+    return url.copy_with(path=path or "/v1")
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _key(given: str | None, *, trusted: bool) -> str:
+    """The API key. A key meant for another service is not sent over plain HTTP to a network."""
+    key = given if given is not None else os.environ.get("GLM_AGENT_API_KEY")
+    if key is None and trusted:
+        key = os.environ.get("OPENAI_API_KEY")
+    key = (key or "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ModelLoadError("the API key has characters that no header can hold; check it")
+    return key
+
+
+def _message(value: Any) -> str:
+    """What an error body says: `{"error": {"message": …}}`, `{"detail": …}` and their like."""
+    for _ in range(3):
+        if not isinstance(value, dict):
+            break
+        found = cast("dict[str, Any]", value)
+        value = next((found[key] for key in ("error", "message", "detail") if found.get(key)), "")
+    return _short(value if isinstance(value, str) else json.dumps(value))
+
+
+def _short(text: str, limit: int = 200) -> str:
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
