@@ -14,9 +14,9 @@ from .function import FunctionTool, tool
 if TYPE_CHECKING:
     from .agent_file import AgentConfig, agent_schema, load_agent_file
     from .builtin import available_tools, load_tools, tool_named
+    from .editor_schema import registry_schema
     from .http_tool import HttpTool
     from .registry import check_registry, load_registry
-    from .registry_schema import registry_schema
 
 __all__ = [
     "AgentConfig",
@@ -49,7 +49,7 @@ _LAZY = {
     "load_agent_file": "agent_file",
     "load_registry": "registry",
     "load_tools": "builtin",
-    "registry_schema": "registry_schema",
+    "registry_schema": "editor_schema",
     "tool_named": "builtin",
 }
 

@@ -56,6 +56,10 @@ class FunctionTool(Tool, Generic[P, R]):
     ) -> None:
         if isinstance(function, classmethod):
             raise ToolDefinitionError("Write @classmethod above @tool, not below.")
+        if isinstance(function, type):
+            raise ToolDefinitionError(
+                f"{function.__name__} is a class: pass a function, or an object that can be called."
+            )
         if not callable(function):
             raise ToolDefinitionError(
                 f"A tool is made from a function, not from {type(function).__name__}."

@@ -14,7 +14,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from ..messages import Image
+from ..messages import Image, Outcome
 from .base import ToolOutput
 
 # The first bytes of each format, from the PNG specification, JPEG (ITU T.81), GIF89a and the
@@ -74,7 +74,7 @@ def well_formed(text: str) -> str:
 
 
 def _joined(outputs: list[ToolOutput]) -> ToolOutput:
-    failed = [output.outcome for output in outputs if output.outcome != "ok"]
+    failed: list[Outcome] = [output.outcome for output in outputs if output.outcome != "ok"]
     return ToolOutput(
         "\n".join(output.text for output in outputs if output.text),
         tuple(image for output in outputs for image in output.images),

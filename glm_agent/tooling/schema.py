@@ -111,11 +111,12 @@ def describe_mistake(mistake: ErrorDetails, known: Sequence[str] = ()) -> str:
 
 
 def _instead(location: tuple[int | str, ...], known: Sequence[str]) -> str:
-    if len(location) > 1:
+    name, *deeper = location
+    if deeper:
         return ""
     if not known:
         return " (it takes none)"
-    near = difflib.get_close_matches(str(location[0]), known, 1)
+    near = difflib.get_close_matches(str(name), known, 1)
     guess = f"; did you mean {near[0]}?" if near else ""
     return f" (known: {', '.join(known)}{guess})"
 
@@ -128,7 +129,7 @@ def _shown(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
-class _Generator(GenerateJsonSchema):
+class SchemaGenerator(GenerateJsonSchema):
     """Leaves out what JSON cannot hold, without warnings."""
 
     ignored_warning_kinds: set[JsonSchemaWarningKind] = {  # noqa: RUF012 - as in the base class
@@ -170,7 +171,7 @@ def _field_type(parameter: Parameter) -> Any:
 
 
 def _schema(adapter: TypeAdapter[Any], parameters: Sequence[Parameter]) -> Schema:
-    schema = adapter.json_schema(schema_generator=_Generator)
+    schema = adapter.json_schema(schema_generator=SchemaGenerator)
     properties: dict[str, Schema] = schema.setdefault("properties", {})
     for parameter in parameters:
         node = properties.get(parameter.name)
