@@ -20,6 +20,7 @@ from .failures import Failure
 
 # json.dumps leaves these as they are; some readers take them for line ends, terminals obey some.
 _RAW = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class JsonLines:
@@ -77,9 +78,9 @@ def event_record(event: Event) -> dict[str, Any] | None:
 def dumps(value: Any) -> str:
     """JSON on one line, as UTF-8 text; numbers that JSON lacks (NaN, Infinity) become strings."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = _ENCODER.encode(value)
     except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+        text = _ENCODER.encode(_finite(value))
     return _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

@@ -93,9 +93,12 @@ class AgentOptions:
         from ..limits import Limits
         from ..models import Settings
         from ..models.load import model_name
-        from ..tooling import load_agent_file
 
-        described = load_agent_file(self.agent_file) if self.agent_file is not None else None
+        described = None
+        if self.agent_file is not None:
+            from ..tooling import load_agent_file
+
+            described = load_agent_file(self.agent_file)
         limits = described.limits if described else Limits()
         settings = described.settings if described else Settings()
         given = {"steps": self.max_steps, "seconds": self.timeout}
@@ -119,18 +122,13 @@ class AgentOptions:
         )
 
     def _tools(self, default: list[Any]) -> list[Any]:
-        from ..tooling import load_registry
-
         if self.no_tools:
             if self.registries or self.names:
                 raise ConfigurationError("--no-tools does not go with --tools or --tool")
             return []
         if not (self.registries or self.names):
             return default
-        chosen: list[Any] = list(self.names)
-        for registry in self.registries:
-            chosen += load_registry(registry)
-        return chosen
+        return [*self.names, *self.registries]
 
 
 def agent_options(command: F) -> F:

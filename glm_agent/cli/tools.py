@@ -74,3 +74,31 @@ def show(name: str, registries: tuple[Path, ...]) -> None:
     shown["timeout"] = tool.timeout
     shown["max_chars"] = tool.max_chars
     click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+@tools.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+def check(files: tuple[Path, ...]) -> None:
+    """Check YAML registries and agent files.
+
+    Every mistake is one line: file:line:column, what is wrong, and what was probably meant. The
+    tools are imported and made, but not run.
+    """
+    from ..tooling import check_registry
+
+    problems = [problem for path in files for problem in check_registry(path)]
+    for problem in problems:
+        click.echo(visible(str(problem)))
+    if problems:
+        raise Reported(failure(RegistryError(problems)))
+    click.echo(f"{len(files)} file{'' if len(files) == 1 else 's'} checked, no mistakes")
+
+
+@tools.command()
+@click.option("--agent", is_flag=True, help="The schema of agent files instead of registries.")
+def schema(agent: bool) -> None:
+    """Print the JSON Schema of the YAML files, for editors."""
+    from ..tooling import agent_schema, registry_schema
+
+    written = agent_schema() if agent else registry_schema()
+    click.echo(json.dumps(written, ensure_ascii=False, indent=2))
