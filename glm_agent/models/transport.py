@@ -13,6 +13,7 @@ import ipaddress
 import json
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 MODELS_SECONDS = 10.0
+STALE_SECONDS = 0.5
+KEEP_SECONDS = 4.0
+"""How long an idle connection is kept: less than the 5 s of uvicorn, which serves most of them."""
 MAX_BODY = 8 * 2**20
 """How many bytes of one whole answer are read."""
 MAX_STREAM = 64 * 2**20
@@ -75,6 +79,7 @@ class Transport:
             client = httpx2.AsyncClient(
                 headers=self._headers,
                 timeout=self._timeout,
+                limits=httpx2.Limits(keepalive_expiry=KEEP_SECONDS),
                 follow_redirects=False,
                 trust_env=not self._local,
             )
@@ -100,9 +105,16 @@ class Transport:
         client = await self._client()
         with self._errors():
             try:
-                response = await client.get(f"{self.base}/models", timeout=MODELS_SECONDS)
-            except httpx2.ReadTimeout:
-                return []  # busy, perhaps; the request proper has a longer patience
+                response = await client.get(
+                    f"{self.base}/models",
+                    timeout=MODELS_SECONDS,
+                    # A server that fails here may drop the connection, and the next request with it.
+                    headers={"Connection": "close"},
+                )
+            except (httpx2.ReadTimeout, httpx2.ReadError, httpx2.RemoteProtocolError):
+                # Busy, perhaps, or broken at this endpoint only, as `transformers serve` is when
+                # it has no hub cache. The request proper will tell.
+                return []
         if response.status_code in (401, 403):
             raise self._status_error(response, "/models", response.text)
         if response.status_code != 200:
@@ -131,7 +143,7 @@ class Transport:
             headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
         )
         with self._errors():
-            response = await client.send(request, stream=True)
+            response = await _send(client, request)
         try:
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if response.status_code != 200:
@@ -259,6 +271,20 @@ async def _close_with_loop(client: httpx2.AsyncClient) -> AsyncGenerator[None, N
         yield
     finally:
         await client.aclose()
+
+
+async def _send(client: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Response:
+    """Send, a second time if the server had just closed the connection that was kept open.
+
+    That shows at once, before a byte of the answer; what takes longer may have been begun.
+    """
+    started = time.monotonic()
+    try:
+        return await client.send(request, stream=True)
+    except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
+        if time.monotonic() - started > STALE_SECONDS:
+            raise
+    return await client.send(request, stream=True)
 
 
 async def _read(response: httpx2.Response) -> str:
