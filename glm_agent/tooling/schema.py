@@ -91,7 +91,7 @@ class Arguments:
 def describe_mistake(mistake: ErrorDetails, known: Sequence[str] = ()) -> str:
     """One pydantic error as `where: what (got value)`."""
     where = "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" for step in mistake["loc"]
+        f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in mistake["loc"]
     ).lstrip(".")
     kind, message = mistake["type"], mistake["msg"]
     if kind == "missing":
@@ -106,7 +106,7 @@ def describe_mistake(mistake: ErrorDetails, known: Sequence[str] = ()) -> str:
         message = message.partition(", ")[0]
     for prefix in ("Input ", "Value error, ", "Assertion failed, "):
         message = message.removeprefix(prefix)
-    text = f"{message} (got {_shown(mistake['input'])})"
+    text = f"{' '.join(message.split())} (got {_shown(mistake['input'])})"
     return f"{where}: {text}" if where else text
 
 
@@ -119,6 +119,11 @@ def _instead(location: tuple[int | str, ...], known: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(name), known, 1)
     guess = f"; did you mean {near[0]}?" if near else ""
     return f" (known: {', '.join(known)}{guess})"
+
+
+def _key(name: str) -> str:
+    """A key as it is, or as short JSON where that would break the line."""
+    return name if name.isprintable() and len(name) <= 60 else _shown(name)
 
 
 def _shown(value: Any, limit: int = 60) -> str:
