@@ -267,38 +267,46 @@ def _failure(function: Function, pools: Pools) -> str:
     ])  # fmt: skip
 
 
-def offer(function: Function, pools: Pools, train: bool, count: int) -> list[ToolSpec]:
-    """The function's distractors: near neighbours of its group, strangers, invented ones."""
+def others(function: Function, pools: Pools, train: bool, count: int) -> list[tuple[Turn, ToolSpec]]:
+    """What is offered beside a function: near neighbours of its group, strangers, invented ones.
+
+    Each comes with a question of its own, so that one list of tools can serve several turns.
+    """
     rng = pools.rng
-    candidates = [f for f in BANK if (not held_out(f.name) if train else True) and f.name != function.name]
+    candidates = [f for f in BANK if held_out(f.name) != train and f.name != function.name]
+    if not train:
+        candidates = [f for f in BANK if f.name != function.name]
     near = [f for f in candidates if f.group == function.group]
-    specs: list[ToolSpec] = []
-    taken = {function.name}
-    while len(specs) < count:
+    found: list[tuple[Turn, ToolSpec]] = []
+    taken = {function.name, "python", "simple_browser"}
+    while len(found) < count:
         roll = rng.random()
         other = rng.choice(near) if near and roll < 0.4 else rng.choice(candidates) if roll < 0.75 else invent(pools)
         if function.group == "invented" and roll > 0.4:
             other = invent(pools)
-        other = rename(other, rng, pools)
-        if other.name not in taken and other.name not in ("python", "simple_browser"):
+        made, spec, other = turn_for(rename(other, rng, pools), pools, train)
+        if other.name not in taken:
             taken.add(other.name)
-            specs.append(spec_of(other, rng, set(rng.sample(list(other.params), rng.randint(0, len(other.params))))))
-    return specs
+            found.append((made, spec))
+    return found
 
 
 def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolSpec, Function]:
     """One question that a function answers, its call, what came back, and the answer."""
     rng = pools.rng
     if rng.random() < invented:
-        function = invent(pools)
-        while function.name in ("python", "simple_browser"):
-            function = invent(pools)
-    else:
-        function = rng.choice([f for f in BANK if held_out(f.name) != train])
-        function = rename(function, rng, pools) if train else function
-        if train and rng.random() < 0.1 and function.params:
-            said = ", ".join(f"{a.replace('_', ' ')} {{{a}}}" for a in function.params)
-            function = Function(function.name, function.description, function.params, (f"Use {function.name} with {said}", f"Call {function.name}: {said}", f"{function.description.rstrip('.')}: {said}"), function.group)
+        return turn_for(invent(pools), pools, train)
+    function = rng.choice([f for f in BANK if held_out(f.name) != train])
+    return turn_for(rename(function, rng, pools) if train else function, pools, train)
+
+
+def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolSpec, Function]:
+    """A turn that calls this function."""
+    rng = pools.rng
+    if train and function.group != "invented" and function.params and rng.random() < 0.1:
+        said = ", ".join(f"{a.replace('_', ' ')} {{{a}}}" for a in function.params)
+        asks = (f"Use {function.name} with {said}", f"Call {function.name}: {said}", f"{function.description.rstrip('.')}: {said}")
+        function = Function(function.name, function.description, function.params, asks, function.group)
     ask = rng.choice(function.asks)
     used = set(_used(ask))
     values = {name: value_of(param, pools) for name, param in function.params.items() if name in used}

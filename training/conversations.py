@@ -1,0 +1,127 @@
+"""Whole conversations: a set of tools, sometimes a system prompt, and one to three turns.
+
+Does not do: tokenising (see train.py), judging (see evaluate.py).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from glm_agent.messages import Assistant, Message, Observation, System, ToolCall, ToolSpec, User
+
+from . import browsing, computing, functions
+from .banks.chat import CHAT, SYSTEM, UNKNOWN
+from .pools import Pools
+from .turns import Turn
+
+PYTHON = ToolSpec("python", kind="python")
+BROWSER = ToolSpec("simple_browser", kind="simple_browser")
+REFUSAL = "I have no tool for that, and I do not know it myself."
+
+
+@dataclass
+class Conversation:
+    """What the model is offered, and what is said."""
+
+    tools: list[ToolSpec]
+    system: str
+    turns: list[Turn] = field(default_factory=list)
+
+    def messages(self) -> list[Message]:
+        """The conversation as a transcript."""
+        messages: list[Message] = [System(self.system)] if self.system else []
+        for turn in self.turns:
+            messages.append(User(turn.question))
+            for tool, payload, observations in turn.calls:
+                messages.append(Assistant((ToolCall("", tool, payload),), stop="<|observation|>"))
+                messages += [Observation(text, metadata=metadata) for metadata, text in observations]
+            messages.append(Assistant((turn.answer,), stop="<|user|>"))
+        return messages
+
+
+def chat_turn(rng: random.Random, train: bool) -> Turn:
+    """Small talk."""
+    phrasings, answer = rng.choice(CHAT)
+    wording = rng.choice(phrasings[:-2]) if train else rng.choice(phrasings[-2:])
+    turn = Turn("chat", functions.polish(wording, rng, []) if train else wording)
+    turn.answer = turn.expect = answer
+    return turn
+
+
+def unknown_turn(rng: random.Random, pools: Pools, train: bool, offered: list[ToolSpec]) -> Turn:
+    """A request that nothing offered can fulfil."""
+    if rng.random() < 0.5:
+        cut = len(UNKNOWN) * 4 // 5
+        question = rng.choice(UNKNOWN[:cut] if train else UNKNOWN[cut:])
+    elif rng.random() < 0.35 and not any(t.kind == "python" for t in offered):
+        question = computing.turn(pools, train).question
+    else:
+        groups = {f.group for f in functions.BANK if f.name in {t.name for t in offered}}
+        question = functions.turn(pools, train, 0.15)[0].question
+        for _ in range(20):
+            made, _, function = functions.turn(pools, train, 0.15)
+            if function.group not in groups:
+                question = made.question
+                break
+    turn = Turn("chat", question)
+    turn.answer = turn.expect = REFUSAL
+    return turn
+
+
+def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conversation:
+    """One conversation. `kind` fixes the first turn's kind (function, python, browser, chat)."""
+    pools = Pools(rng, held_out=not train)
+    kind = kind or rng.choices(["function", "python", "browser", "chat"], [50, 16, 18, 16])[0]
+    system = rng.choice(SYSTEM) if rng.random() < 0.3 else ""
+    tools: list[ToolSpec] = []
+    if kind == "python" or rng.random() < 0.25:
+        tools.append(PYTHON)
+    if kind == "browser" or rng.random() < 0.25:
+        tools.append(BROWSER)
+    made = Conversation(tools, system)
+    weights = [3, 3, 2, 2] if train else [1, 1, 1, 1]
+    count = rng.choices([1, 2, 3, 4], weights)[0] if kind == "function" else rng.choices([0, 1, 2, 3, 4], [6, 1, 1, 1, 1])[0]
+    if count:
+        first, spec, function = functions.turn(pools, train)
+        offered = [(first, spec), *functions.others(function, pools, train, count - 1)]
+        asked = [made_turn for made_turn, _ in offered]
+        if kind == "function":
+            # Several questions to the same list of tools teach more for each token read.
+            made.turns += asked[: rng.choice((1, 1, 2, 3, 4))] if train else asked[:1]
+        rng.shuffle(offered)
+        tools += [spec for _, spec in offered]
+    if rng.random() < 0.2:
+        rng.shuffle(tools)
+    quote = 7
+    more = rng.choices([0, 1, 2], [70, 22, 8])[0] if train else 0
+    kinds = ([] if kind == "function" else [kind]) + [_next_kind(rng, tools) for _ in range(more)]
+    for name in kinds:
+        if name == "python":
+            made.turns.append(computing.turn(pools, train))
+        elif name == "browser":
+            turn = browsing.turn(pools, train, quote)
+            quote += sum("mclick" in payload for _, payload, _ in turn.calls)
+            made.turns.append(turn)
+        elif not any(t.kind == "simple_browser" for t in tools) and rng.random() < 0.5:
+            made.turns.append(unknown_turn(rng, pools, train, tools))
+        else:
+            made.turns.append(chat_turn(rng, train))
+    if train and rng.random() < 0.15 and len(made.turns) > 1:
+        rng.shuffle(made.turns)
+        if sum(t.kind == "browser" for t in made.turns) > 1:
+            made.turns = [t for t in made.turns if t.kind != "browser"] or made.turns[:1]
+    return made
+
+
+def _next_kind(rng: random.Random, tools: list[ToolSpec]) -> str:
+    names = ["chat"] + [t.kind for t in tools if t.kind in ("python", "simple_browser")] * 2
+    return {"simple_browser": "browser"}.get(name := rng.choice(names), name)
+
+
+def stream(seed: int, train: bool = True) -> Iterator[Conversation]:
+    """Conversations without end, the same for the same seed."""
+    rng = random.Random(seed)
+    while True:
+        yield conversation(rng, train)
