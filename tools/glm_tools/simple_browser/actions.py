@@ -135,9 +135,12 @@ _QUOTES = {
 _WIDE = str.maketrans("（），＝［］【】：；－、", "(),=[][]:;-,")
 # What may follow a closing quote; anything else means that the quote belongs to the text.
 _AFTER = re.compile(
-    r"\s*(?:$|[)\]}）］】]|[,，、]\s*(?:$|[)\]}）］】\[［]|[-+]?\d|[\"'“”‘’「『«＂＇]|[A-Za-z_]\w*\s*[=＝]))"
+    r"\s*(?:$|[)\]}）］】]|[,，、]\s*(?:$|[)\]}）］】\[［]|[-+]?\d|True|False|None|[\"'“”‘’「『«＂＇]|[A-Za-z_]\w*\s*[=＝]))"
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_HEX = "[0-9a-fA-F]"
+_ESCAPE = re.compile(
+    rf"\\(?:u({_HEX}{{4}})|U(00(?:0{_HEX}|10){_HEX}{{4}})|x({_HEX}{{2}})|(.))", re.DOTALL
+)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "/": "/", "\\": "\\", '"': '"', "'": "'"}
 
 
@@ -199,9 +202,9 @@ def _string(line: str, start: int) -> tuple[str, int]:
 
 def _unescaped(text: str) -> str:
     def one(found: re.Match[str]) -> str:
-        if code := found[1] or found[2]:
+        if code := found[1] or found[2] or found[3]:
             return chr(int(code, 16))
-        return _ESCAPES.get(found[3], found[0])
+        return _ESCAPES.get(found[4], found[0])
 
     text = _ESCAPE.sub(one, text)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -12,10 +12,12 @@ scrolling.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -37,6 +39,7 @@ DEMO_PAGES = Path(__file__).with_name("pages")
 DEMO_URL = "https://demo.glm-agent.example"
 
 FIRST_QUOTE = 7
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)")
 _URL_SHOWN = 80
 _THREADS = 8
 _GRACE = 2.0  # seconds for reading a page after it has been loaded
@@ -191,7 +194,7 @@ class SimpleBrowser:
         return BrowserObservation(_shown("", lines), "browser_result", tuple(sources))
 
     async def _open(self, action: Open) -> BrowserObservation:
-        url = action.url if "://" in action.url or ":" in action.url else f"https://{action.url}"
+        url = action.url if _SCHEME.match(action.url) else f"https://{action.url}"
         page = await self._load(url, "full", url)
         self._view = _View({link.id: link.url for link in page.links})
         text, share = _cut(page.markdown, self._page_chars)
@@ -291,7 +294,7 @@ def _cut(text: str, limit: int) -> tuple[str, int]:
     if len(text) <= limit:
         return text, 100
     end = text.rfind("\n", 0, limit)
-    shown = text[: end if end > limit // 2 else limit]
+    shown = text[: end if end > limit // 2 else limit].rstrip("\n")
     return shown, min(99, 100 * len(shown) // len(text))
 
 
@@ -316,8 +319,6 @@ def _short(url: str) -> str:
 
 
 def _host(url: str) -> str:
-    from urllib.parse import urlsplit
-
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+from bs4 import BeautifulSoup
 from bs4.element import Tag
 
 from .charset import decode
@@ -59,6 +58,7 @@ _DATES = (
     "dc.date",
     "pubdate",
 )
+_XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,300}>")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -97,9 +97,8 @@ def extract(data: bytes, url: str, content_type: str = "", *, view: View = "main
 
 
 def _html(text: str, url: str, charset: str, view: View) -> Page:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # it is what we want for XML
-        soup = BeautifulSoup(text, "lxml")
+    # bs4 warns about XML and about text without tags; both are what we want here.
+    soup = BeautifulSoup(f"<!doctype html>{_XML_DECLARATION.sub('', text, count=1)}", "lxml")
     base = soup.find("base", href=True)
     base_url = Links(url).resolve(_value(base, "href")) if isinstance(base, Tag) else ""
     body = soup.body or soup

@@ -96,7 +96,7 @@ class Fetcher:
         self.timeout = timeout
         self.max_bytes = max_bytes
         self._allowed = allowed_hosts(allow_private)
-        self._resolver: Resolver = resolver or socket.getaddrinfo
+        self._resolver = resolver
 
     def fetch(self, url: str) -> Fetched:
         """Load a page.
@@ -110,7 +110,8 @@ class Fetcher:
             session.trust_env = False
             session.headers.clear()
             session.headers.update(_HEADERS)
-            adapter = _GuardedAdapter(self._resolver, self._allowed, deadline)
+            resolver = self._resolver or socket.getaddrinfo
+            adapter = _GuardedAdapter(resolver, self._allowed, deadline)
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             try:
@@ -159,6 +160,7 @@ class Fetcher:
             if len(body) > self.max_bytes:
                 raise FetchError(f"the body is larger than {self.max_bytes} bytes")
             deadline.left()
+        deadline.left()  # a connection that was shut down looks like the end of the body
         return bytes(body)
 
 
@@ -182,7 +184,7 @@ def checked_url(url: str, allowed: Collection[tuple[str, int]] = frozenset()) ->
         raise AddressRefused("the URL carries a user name")
     if not host.isascii() or not _HOST.fullmatch(host.lower()):
         raise AddressRefused("not a host name")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
     named = (host.strip("[]").lower(), port) in allowed
     if not named and port < 1024 and port not in {80, 443}:
         raise AddressRefused(f"port {port} is not loaded")
@@ -225,6 +227,7 @@ class _Deadline:
     def watch(self, connection: socket.socket) -> None:
         # A duplicate, because TLS takes the original's descriptor away from it.
         with self._lock:
+            self.left()
             self._sockets.append(connection.dup())
 
     def _shut_down(self) -> None:

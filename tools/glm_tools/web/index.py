@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -36,7 +38,8 @@ _TYPES = {
 }
 _MAX_FILE = 5_000_000
 _SNIPPET = 200
-_FLOOR = 0.1  # hits that score below this share of the best one are noise
+_COVERED = "SELECT rowid FROM pages WHERE pages MATCH ?"
+_RANKED = f"{_COVERED} ORDER BY bm25(pages, 4.0, 1.0), rowid LIMIT 500"
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
 _IS_CJK = re.compile(rf"[{_CJK}]")
@@ -104,23 +107,20 @@ class DocumentIndex:
         terms = query_terms(query)
         if not terms or count < 1:
             return []
-        expression = " OR ".join(f'"{term}"' for term in terms)
         with self._lock:
-            rows = (
-                self._open()
-                .execute(
-                    "SELECT rowid, bm25(pages, 4.0, 1.0) AS score FROM pages WHERE pages MATCH ? "
-                    "ORDER BY score, rowid LIMIT 200",
-                    (expression,),
-                )
-                .fetchall()
-            )
+            database = self._open()
+            covered = Counter[int]()
+            for term in terms:
+                found = database.execute(_COVERED, (f'"{term}"',))
+                covered.update(row for (row,) in found)
+            expression = " OR ".join(f'"{term}"' for term in terms)
+            rows = [row for (row,) in database.execute(_RANKED, (expression,))]
+            order = self._order
+        enough = max(covered.values(), default=0) / 2  # what shares less with the query is noise
         hits: list[Hit] = []
-        for row, score in rows:
-            document = self._order[row - 1]
-            if score > _FLOOR * rows[0][1]:  # bm25 is negative, better is lower
-                break
-            if self._too_old(document.date, recency_days):
+        for row in rows:
+            document = order[row - 1]
+            if covered[row] < enough or self._too_old(document.date, recency_days):
                 continue
             hits.append(Hit(document.title, document.url, _snippet(document, terms), document.date))
             if len(hits) == count:
@@ -131,15 +131,16 @@ class DocumentIndex:
         """Whether a URL is served from here: one of the documents', or on the base URL's host."""
         with self._lock:
             self._open()
-        return _key(url) in self._documents or _hostname(url) == self._host
+            documents = self._documents
+        return _key(url) in documents or _hostname(url) == self._host
 
     def read(self, url: str, view: View = "main") -> Page | None:
         """The page under a URL; None when there is none. The base URL itself lists all pages."""
         with self._lock:
             self._open()
-        document = self._documents.get(_key(url))
+            document, order = self._documents.get(_key(url)), self._order
         if document is None:
-            return self._contents(url) if _key(url) == _key(self.base_url) else None
+            return self._contents(url, order) if _key(url) == _key(self.base_url) else None
         page = extract(document.data, document.url, document.content_type, view=view)
         title = document.title
         return Page(
@@ -157,9 +158,7 @@ class DocumentIndex:
         with self._lock:
             if self._database is not None:
                 self._database.close()
-            self._database = None
-            self._documents.clear()
-            self._order.clear()
+            self._database, self._documents, self._order = None, {}, []
 
     def _too_old(self, published: str, recency_days: int) -> bool:
         if recency_days < 1 or not published:
@@ -167,8 +166,8 @@ class DocumentIndex:
         first = self._today().toordinal() - min(recency_days, 1_000_000)
         return date.fromisoformat(published).toordinal() < first
 
-    def _contents(self, url: str) -> Page:
-        lines = [f"* [{document.title}]({document.url})" for document in self._order]
+    def _contents(self, url: str, order: list[_Document]) -> Page:
+        lines = [f"* [{document.title}]({document.url})" for document in order]
         page = extract("\n".join(lines).encode(), self.base_url + "/", "text/markdown")
         return Page(url, "All pages", page.markdown, page.links)
 
@@ -180,8 +179,7 @@ class DocumentIndex:
                 "CREATE VIRTUAL TABLE pages USING fts5(title, body, "
                 "tokenize='porter unicode61 remove_diacritics 2')"
             )
-            self._documents.clear()
-            self._order.clear()
+            self._documents, self._order = {}, []
             for document in self._load():
                 if _key(document.url) in self._documents:
                     continue
@@ -192,6 +190,7 @@ class DocumentIndex:
                     (len(self._order), _segmented(document.title), _segmented(document.text)),
                 )
             self._database = database
+            weakref.finalize(self, database.close)  # CPython 3.13 warns about open ones
         return self._database
 
     def _load(self) -> Iterator[_Document]:

@@ -59,7 +59,7 @@ class Links:
         if not href or href.startswith("#"):
             return ""
         try:
-            url = urldefrag(urljoin(self._base, href)).url
+            url = urldefrag(urljoin(self._base, href)).url.replace(" ", "%20")
             return url if urlsplit(url).scheme in {"http", "https"} and _host(url) else ""
         except ValueError:
             return ""
