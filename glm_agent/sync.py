@@ -117,9 +117,16 @@ def _wait(portal: BlockingPortal, start: Callable[[], Awaitable[T]]) -> T:
 
     future = portal.start_task_soon(watched)
     try:
-        return future.result()
-    except BaseException:
-        # Either the coroutine raised, and is down, or we were interrupted while waiting.
+        _until(down)
+    except BaseException:  # interrupted while waiting
         future.cancel()
-        down.wait()
+        _until(down)
         raise
+    return future.result()
+
+
+def _until(down: threading.Event) -> None:
+    # In short waits: where the system gives a signal to another thread than this one, Python's
+    # handler would not run before a wait without end is over.
+    while not down.wait(0.1):
+        pass
