@@ -255,7 +255,7 @@ def _load_weights(source: Source, device: torch.device, dtype: torch.dtype) -> A
             model, report = loaded
             _check_weights(source, report)
             return model.to(device).eval()
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelLoadError(
             f"{source.where} does not fit into the memory of {device} as {dtype}; "
             "free some, choose another device, or serve it with vLLM and use its URL"

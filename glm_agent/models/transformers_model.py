@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from ..errors import GlmAgentError, ModelError, ModelLoadError
+from ..errors import GlmAgentError, ModelError
 from ..messages import Usage
 from ..protocol import Decoder, Prompt, Protocol
 from .base import Chunk, Finish, Request
@@ -198,7 +198,7 @@ def _hand(handoff: Handoff[int] | Handoff[Engine], work: Callable[[], None]) -> 
     except GlmAgentError as known:
         error = known
     except MemoryError:
-        error = ModelLoadError("this machine ran out of memory; use a smaller model or dtype")
+        error = ModelError("this machine ran out of memory; use a smaller model or dtype")
     except Exception as unknown:  # noqa: BLE001 - of any kind: the reader must not wait for ever
         error = ModelError(f"the model failed: {type(unknown).__name__}: {first_line(unknown)}")
         error.__cause__ = unknown

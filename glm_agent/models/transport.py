@@ -108,7 +108,7 @@ class Transport:
                 response = await client.get(
                     f"{self.base}/models",
                     timeout=MODELS_SECONDS,
-                    # A server that fails here may drop the connection, and the next request with it.
+                    # A server that fails here may drop the connection for the next request.
                     headers={"Connection": "close"},
                 )
             except (httpx2.ReadTimeout, httpx2.ReadError, httpx2.RemoteProtocolError):

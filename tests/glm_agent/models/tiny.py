@@ -6,6 +6,7 @@ and decoding can be tested on it in milliseconds.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 CONTROLS = (
@@ -126,5 +127,5 @@ def _teach(model, tokenizer, text: str) -> None:
             layer.mlp.down_proj.weight.zero_()
         model.lm_head.weight.zero_()
         embedded = model.model.norm(model.model.embed_tokens.weight)
-        for last, following in zip(ids, ids[1:], strict=False):
+        for last, following in pairwise(ids):
             model.lm_head.weight[following] += embedded[last]
