@@ -59,11 +59,19 @@ def build(conversations: int = 6000) -> Tokenizer:
     return tokenizer
 
 
+def chat_template() -> str:
+    """The template for servers, with GLM-4's fixed texts filled in."""
+    template = Path(__file__).with_name("chat_template.jinja").read_text(encoding="utf-8")
+    texts = {name: glm4_text.BUILTIN[name] for name in ("python", "simple_browser")}
+    return template.replace("BUILTIN -", json.dumps(texts, ensure_ascii=False) + " -").replace("PREAMBLE", PARAGRAPHS[0])
+
+
 def save(tokenizer: Tokenizer, folder: Path) -> None:
     """Write `tokenizer.json` and `tokenizer_config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>", "clean_up_tokenization_spaces": False, "model_max_length": 8192}
+    (folder / "chat_template.jinja").write_text(chat_template(), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
