@@ -186,7 +186,10 @@ async def test_when_all_are_dead_there_is_one_error(site: Site) -> None:
 async def test_errors(
     browser: SimpleBrowser, line: str, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [])  # no look-ups outside
+    def nowhere(*_: object, **__: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("socket.getaddrinfo", nowhere)  # no look-ups outside
     assert pairs(await browser.act(line)) == [
         ("system_error", f"Error when executing command {line}\nError: {error}")
     ]
@@ -234,7 +237,7 @@ async def test_after_open_url_ids_mean_the_links_of_that_page(browser: SimpleBro
 
 async def test_a_failed_action_keeps_the_page(browser: SimpleBrowser) -> None:
     await browser.act('search("bridge")')
-    await browser.act(f'open_url("http://127.0.0.1:1/")\nsearch(broken)')
+    await browser.act('open_url("http://127.0.0.1:1/")\nsearch(broken)')
     (quote,) = await browser.act("mclick([0])")
     assert quote.metadata == "quote_result [7†source]"
 
@@ -340,7 +343,7 @@ async def test_pages_are_loaded_at_the_same_time(site: Site) -> None:
 
 async def test_a_page_that_hangs_does_not_take_the_others_with_it(site: Site) -> None:
     site.page("/a", "<p>here")
-    site.pages["/hangs"] = lambda request: site.stopping.wait() and None
+    site.pages["/hangs"] = lambda request: site.stopping.wait()
     browser = local(site, "/hangs", "/a", timeout=0.5)
     await browser.act('search("x")')
     hung, quote = await browser.act("mclick([0, 1])")
@@ -351,7 +354,7 @@ async def test_a_page_that_hangs_does_not_take_the_others_with_it(site: Site) ->
 
 
 async def test_it_can_be_cancelled(site: Site) -> None:
-    site.pages["/hangs"] = lambda request: site.stopping.wait() and None
+    site.pages["/hangs"] = lambda request: site.stopping.wait()
     browser = local(site, timeout=30.0)
     with anyio.move_on_after(0.2) as scope:
         await browser.act(f'open_url("{site.url("/hangs")}")')

@@ -93,6 +93,7 @@ async def test_a_call_without_actions_is_answered(text: str) -> None:
     ("settings", "message"),
     [
         ({"search": "google"}, "'google' is not known"),
+        ({"search": 5}, "5 is not known"),
         ({"pages": "no/such/folder"}, "not a folder"),
         ({"allow_private": ["x"]}, "host:port"),
         ({"allow_private": "127.0.0.1:80"}, "must be a list"),

@@ -16,7 +16,8 @@ from ..conftest import Site
 
 
 def fetcher(site: Site, **settings: Any) -> Fetcher:
-    return Fetcher(**{"timeout": 10.0, "allow_private": [site.address], **settings})
+    settings = {"timeout": 10.0, "allow_private": [site.address]} | settings
+    return Fetcher(**settings)
 
 
 def resolver(*addresses: str) -> Any:
@@ -161,7 +162,7 @@ def test_a_server_that_drips_its_headers(site: Site) -> None:
 
 
 def test_a_server_that_never_answers(site: Site) -> None:
-    site.pages["/"] = lambda request: site.stopping.wait() and None
+    site.pages["/"] = lambda request: site.stopping.wait()
     with pytest.raises(FetchTimeout):
         fetcher(site, timeout=0.3).fetch(site.url())
 

@@ -22,11 +22,9 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
-from glm_agent.errors import ConfigurationError
-
 from ..web.fetch import Fetcher, FetchError, FetchTimeout
 from ..web.index import DocumentIndex
-from ..web.search import Hit, SearchError, SearchProvider
+from ..web.search import Hit, SearchError, SearchProvider, search_provider
 from ..web.text import one_line
 from .actions import Action, Broken, Click, Open, Search, parse_actions
 
@@ -120,11 +118,10 @@ class SimpleBrowser:
         page_chars: int = 20_000,
         index: DocumentIndex | None = None,
     ) -> None:
-        if isinstance(search, str) and search != "embedded":
-            raise ConfigurationError(f"search: {search!r} is not known; use 'embedded'")
+        provider = search_provider(search)
         self._index = index or open_index(pages)
         self._owns_index = index is None
-        self._provider: SearchProvider = self._index if isinstance(search, str) else search
+        self._provider: SearchProvider = provider or self._index
         self._fetcher = Fetcher(timeout, max_bytes, allow_private)
         self._timeout = timeout
         self._results = results

@@ -52,9 +52,9 @@ class SimpleBrowserTool(Tool):
         page_chars: int = 20_000,
     ) -> None:
         from ..web.address import allowed_hosts
+        from ..web.search import search_provider
 
-        if isinstance(search, str) and search != "embedded":
-            raise ConfigurationError(f"search: {search!r} is not known; use 'embedded'")
+        search_provider(search)
         if pages is not None and not Path(pages).is_dir():
             raise ConfigurationError(f"pages: {str(pages)!r} is not a folder")
         allowed_hosts(allow_private)

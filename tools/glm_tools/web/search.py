@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from glm_agent.errors import ConfigurationError
+
 
 class SearchError(Exception):
     """A search failed. The text is one line and may be shown to the model."""
@@ -39,3 +41,16 @@ class SearchProvider(Protocol):
             SearchError: The back end cannot be reached or answers nonsense.
         """
         ...
+
+
+def search_provider(search: str | SearchProvider) -> SearchProvider | None:
+    """The back end that a setting means; None for `embedded`, which the browser has already.
+
+    Raises:
+        ConfigurationError: It is neither a known name nor a back end.
+    """
+    if search == "embedded":
+        return None
+    if isinstance(search, str) or not isinstance(search, SearchProvider):  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
+        raise ConfigurationError(f"search: {search!r} is not known; use 'embedded'")
+    return search
