@@ -231,7 +231,9 @@ class Transport:
             return ServerError(f"{where} has too many requests (429){said}; try again {wait}")
         if status >= 500 and status != 501:
             return ServerError(f"{where} failed ({status}){said}; its log says more")
-        if status in (404, 405, 501) and not re.search(r"\bmodel\b(?!.*\bchat\b)", reason.lower()):
+        # Servers say 404 of models too; of one that can only chat, it is the endpoint that lacks.
+        words = set(re.findall(r"[a-z]+", reason.lower()))
+        if status in (404, 405, 501) and ("model" not in words or "chat" in words):
             return NoEndpoint(
                 f"{where} has no {path} ({status}){said}; check the URL (it usually ends in /v1)",
                 status,
