@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -49,6 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     """Carry out a command line without the program's name; the exit code."""
     _prepare_streams()
     _on_terminate()
+    warnings.showwarning = _show_warning
     try:
         code = _invoke(list(arguments))
         sys.stdout.flush()
@@ -109,6 +111,19 @@ def _prepare_streams() -> None:
             if reconfigure is not None:
                 errors = "replace" if name == "stdin" else "backslashreplace"
                 reconfigure(encoding="utf-8", errors=errors)
+
+
+def _show_warning(  # noqa: PLR0917 - as `warnings` calls it
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning in one line, like errors, instead of with a piece of source code."""
+    text = " ".join(visible(str(message)).split())
+    print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 def _on_terminate() -> None:

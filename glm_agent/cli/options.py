@@ -99,8 +99,8 @@ class AgentOptions:
             from ..tooling import load_agent_file
 
             described = load_agent_file(self.agent_file)
-        limits = described.limits if described else Limits()
-        settings = described.settings if described else Settings()
+        limits = (described and described.limits) or Limits()
+        settings = (described and described.settings) or Settings()
         given = {"steps": self.max_steps, "seconds": self.timeout}
         sampling = {
             "max_tokens": self.max_tokens,

@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from ..errors import ConfigurationError, GlmAgentError
+from ..errors import ConfigurationError, GlmAgentError, RegistryError
 from .chat import first_line
+from .failures import Reported, failure
 from .text import visible
 
 
@@ -77,7 +78,9 @@ def show(name: str, registries: tuple[Path, ...]) -> None:
 
 
 @tools.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
 def check(files: tuple[Path, ...]) -> None:
     """Check YAML registries and agent files.
 

@@ -228,22 +228,19 @@ async def test_a_closed_session_says_so():
 
 @pytest.mark.anyio
 async def test_a_session_takes_one_turn_at_a_time():
-    async with Agent(ScriptedModel([calls(("rest", {}))]), [rest]).session() as session:
-        async with anyio.create_task_group() as group:
+    agent = Agent(ScriptedModel([calls(("rest", {}))]), [rest])
+    begun = anyio.Event()
 
-            def called(event: Event) -> None:
-                if isinstance(event, CallReady):
-                    begun.set()
+    def called(event: Event) -> None:
+        if isinstance(event, CallReady):
+            begun.set()
 
-            async def first() -> None:
-                await session.run("Hi", on_event=called)
-
-            begun = anyio.Event()
-            group.start_soon(first)
-            await begun.wait()
-            with pytest.raises(ConfigurationError, match="another turn"):
-                await session.run("Me too")
-            group.cancel_scope.cancel()
+    async with agent.session() as session, anyio.create_task_group() as group:
+        group.start_soon(lambda: session.run("Hi", on_event=called))
+        await begun.wait()
+        with pytest.raises(ConfigurationError, match="another turn"):
+            await session.run("Me too")
+        group.cancel_scope.cancel()
 
 
 @pytest.mark.anyio

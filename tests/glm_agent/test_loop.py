@@ -131,8 +131,12 @@ async def test_the_transcript_is_the_same_object_at_every_step():
 
 async def test_calls_are_numbered_through_the_conversation():
     model = ScriptedModel(
-        [calls(("get_weather", {"city": "A"}), ("get_weather", {"city": "B"})), says("1")]
-        + [calls(("get_weather", {"city": "C"})), says("2")]
+        [
+            calls(("get_weather", {"city": "A"}), ("get_weather", {"city": "B"})),
+            says("1"),
+            calls(("get_weather", {"city": "C"})),
+            says("2"),
+        ]
     )
     async with Agent(model, [get_weather]).session() as session:
         first = await session.run("Hi")
@@ -398,7 +402,7 @@ async def test_steps_are_limited_and_the_last_calls_have_their_outcomes():
 async def test_time_is_limited_and_a_call_in_flight_is_recorded_as_cancelled():
     script = calls(("wait", {"seconds": 3600}), ("get_weather", {"city": "Bonn"}))
     told: list[Event] = []
-    with pytest.raises(LimitExceeded, match="0.2 seconds") as caught:
+    with pytest.raises(LimitExceeded, match=r"0\.2 seconds") as caught:
         await agent(script, limits=Limits(seconds=0.2)).run("Hi", on_event=told.append)
     transcript = caught.value.transcript
     assert transcript is not None
@@ -536,9 +540,13 @@ async def test_a_model_that_fails_is_a_typed_error_with_the_transcript(
 
 async def test_a_failed_stream_raises_after_the_events_so_far():
     seen: list[Event] = []
-    with pytest.raises(ServerError):
+
+    async def watch() -> None:
         async for event in Agent(Failing(ServerError("down")), [get_weather]).stream("Hi"):
             seen.append(event)
+
+    with pytest.raises(ServerError):
+        await watch()
     assert seen[0] == TextDelta("Once ")
     assert not any(isinstance(event, Answer) for event in seen)
 

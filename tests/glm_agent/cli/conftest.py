@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -52,10 +53,9 @@ class Server:
                 self.send_header("Connection", "close")
                 self.end_headers()
                 self.close_connection = True
-                try:
+                # The client may hang up when it likes.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     self._reply(server.replies.pop(0))
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client has hung up, as it may
 
             def _reply(self, reply: str) -> None:
                 for start in range(0, len(reply), 7):
@@ -142,7 +142,10 @@ def cli(tmp_path: Path) -> Iterator[CommandLine]:
     dropped = {"GLM_AGENT_MODEL", "GLM_AGENT_DEBUG", "NO_COLOR", "COLUMNS"}
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
     root = str(Path(__file__).resolve().parents[3])
-    environment |= {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join([root, f"{root}/tools", f"{root}/sandbox"])}
+    environment |= {
+        "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([root, f"{root}/tools", f"{root}/sandbox"]),
+    }
     line = CommandLine(tmp_path, environment)
     yield line
     for process in line.running:

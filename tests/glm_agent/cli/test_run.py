@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -334,8 +334,6 @@ def test_an_interrupted_run_says_what_became_of_its_calls(
 
 
 def test_an_interrupted_generation_stops(cli: CommandLine, server: Server, registry: str):
-    import threading
-
     server.replies = ["\nOnce upon a time" + "<|user|>"]
     server.hold = threading.Event()
     process = cli.start("run", "Hi", "--tools", registry, "--model", server.url)
@@ -349,7 +347,6 @@ def test_an_interrupted_generation_stops(cli: CommandLine, server: Server, regis
 def test_an_interrupted_run_leaves_no_kernel_behind(cli: CommandLine, server: Server):
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); print(flush=True)"
     server.replies = [f"python\n{code}\ntime.sleep(3600)<|observation|>"]
-    (cli.folder / "unused").mkdir()
     process = cli.start("run", "Hi", "--tool", "python", "--model", server.url, "--json")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["type"] == "call"
@@ -363,8 +360,6 @@ def test_an_interrupted_run_leaves_no_kernel_behind(cli: CommandLine, server: Se
 
 def wait_for_children(pid: int) -> list[int]:
     """The process's children, once it has one."""
-    import time
-
     for _ in range(600):
         found = [
             int(entry.name)
@@ -404,7 +399,7 @@ def test_output_that_is_closed_from_the_start_is_no_failure(
         capture_output=True,
         text=True,
         cwd=cli.folder,
-        env=cli.environment | {"PATH": os.path.dirname(sys.executable) + ":/usr/bin:/bin"},
+        env=cli.environment,
         timeout=60,
         check=False,
     )

@@ -1,0 +1,139 @@
+"""`tools`, `models`, `--version`, and that the documentation shows the real help."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import glm_agent
+from glm_agent.cli.app import group
+
+from .conftest import CommandLine
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_version_is_the_package_s(cli: CommandLine):
+    assert cli.run("--version").stdout == f"glm-agent {glm_agent.__version__}\n"
+
+
+def test_tools_list_names_what_is_installed(cli: CommandLine):
+    done = cli.run("tools", "list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["python", "simple_browser"]
+    rows = json.loads(cli.run("tools", "list", "--json").stdout)
+    assert {(row["name"], row["kind"], row["package"]) for row in rows} == {
+        ("python", "python", "glm-agent"),
+        ("simple_browser", "simple_browser", "glm-agent"),
+    }
+
+
+def test_tools_show_prints_what_the_model_is_told(cli: CommandLine):
+    (cli.folder / "w.py").write_text('def f(n: int = 3) -> str:\n    """Do f."""\n    return ""\n')
+    (cli.folder / "t.yaml").write_text("tools:\n  - python: w:f\n")
+    shown = json.loads(cli.run("tools", "show", "f", "--tools", "t.yaml").stdout)
+    assert (shown["name"], shown["kind"], shown["description"]) == ("f", "function", "Do f.")
+    assert shown["parameters"]["properties"] == {"n": {"type": "integer", "default": 3}}
+    assert json.loads(cli.run("tools", "show", "python").stdout)["kind"] == "python"
+
+
+@pytest.mark.parametrize("arguments", [("pyhton",), ("g", "--tools", "t.yaml")])
+def test_tools_show_of_an_unknown_name_says_what_there_is(
+    cli: CommandLine, arguments: tuple[str, ...]
+):
+    (cli.folder / "w.py").write_text('def f() -> str:\n    """Do f."""\n    return ""\n')
+    (cli.folder / "t.yaml").write_text("tools:\n  - python: w:f\n")
+    done = cli.run("tools", "show", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "said"),
+    [
+        ("tools:\n  - pyhton: a:b\n", ["2:5"], "python"),
+        ("tools:\n\t- python: a:b\n", ["2:1"], "tab"),
+        ("tools: []\ntools: []\n", ["2:1"], "tools"),
+        ("tools:\n  - builtin: pythno\n", ["2:14"], "python"),
+        ("model: embedded\nlimts: {}\n", ["2:1"], "limits"),
+        ("model: embedded\nlimits: {steps: 0}\n", ["2:9"], "at least one step"),
+    ],
+)
+def test_tools_check_gives_the_place_of_every_mistake(
+    cli: CommandLine, text: str, places: list[str], said: str
+):
+    (cli.folder / "bad.yaml").write_text(text)
+    done = cli.run("tools", "check", "bad.yaml")
+    assert done.returncode == 2
+    lines = done.stdout.splitlines()
+    assert [line.split(": ", 1)[0] for line in lines] == [f"bad.yaml:{place}" for place in places]
+    assert said in done.stdout
+    assert done.stderr == ""
+
+
+def test_tools_check_of_good_files(cli: CommandLine):
+    (cli.folder / "tools.yaml").write_text("tools:\n  - python\n")
+    (cli.folder / "agent.yaml").write_text("model: embedded\ntools: [python]\n")
+    done = cli.run("tools", "check", "tools.yaml", "agent.yaml")
+    assert (done.returncode, done.stdout) == (0, "2 files checked, no mistakes\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--agent",)])
+def test_tools_schema_is_a_json_schema(cli: CommandLine, options: tuple[str, ...]):
+    schema = json.loads(cli.run("tools", "schema", *options).stdout)
+    assert "tools" in schema["properties"]
+    assert ("instructions" in schema["properties"]) == bool(options)
+
+
+def test_models_list_begins_with_what_is_here(cli: CommandLine):
+    done = cli.run("models", "list", "--json", GLM_AGENT_MODEL="http://127.0.0.1:1/v1")
+    assert "http://127.0.0.1:1/v1" in json.loads(done.stdout)
+
+
+def test_models_info_of_a_server_asks_nothing(cli: CommandLine):
+    done = cli.run("models", "info", "http://127.0.0.1:1/v1", "--json")
+    described = json.loads(done.stdout)
+    assert (described["kind"], described["protocol"]) == ("server", "glm-4")
+    assert "glm-4" in cli.run("models", "info", "http://127.0.0.1:1/v1").stdout
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "ftp://127.0.0.1/", ""])
+def test_models_info_of_nothing_is_an_error_in_one_line(cli: CommandLine, name: str):
+    done = cli.run("models", "info", name)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The command and those in it, as they are written after `glm-agent`."""
+    yield " ".join(path)
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from commands(inner, (*path, name))
+
+
+def test_the_documentation_shows_the_real_help():
+    place = ROOT / "scripts" / "update_cli_docs.py"
+    spec = importlib.util.spec_from_file_location("update_cli_docs", place)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    shown = {" ".join(arguments.split()) for arguments in script.BLOCK.findall(written)}
+    assert shown == set(commands(group))
+    assert script.updated(written) == written, "run: python scripts/update_cli_docs.py"
+
+
+def test_help_is_printed_without_loading_anything_heavy(cli: CommandLine):
+    done = cli.run("run", "--help", PYTHONPROFILEIMPORTTIME="1")
+    assert "Usage: glm-agent run [OPTIONS] PROMPT" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "click" in loaded
+    assert loaded.isdisjoint({"torch", "pydantic", "rich", "prompt_toolkit", "jupyter_client"})
