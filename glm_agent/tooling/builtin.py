@@ -100,7 +100,7 @@ def load_tools(items: Iterable[Any]) -> list[Tool]:
     A text ending in .yaml or .yml is a path. Raises `ConfigurationError` for anything else and
     for two tools of one name, and what `tool_named` and `load_registry` raise.
     """
-    if isinstance(items, str | bytes | Tool | dict):
+    if isinstance(items, str | bytes | Tool | dict) or not hasattr(items, "__iter__"):
         raise ConfigurationError(f"Tools come in a list, such as [{_shown(items)}].")
     tools = [tool for item in items for tool in _resolve(item)]
     refuse_duplicates(tools)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, PydanticUserError
 from ..errors import ConfigurationError
 from .base import Tool
 from .builtin import available_tools, tool_factory
-from .entries import KINDS, Limits
+from .entries import HttpEntry, Limits, PythonEntry, RegistryEntry
 from .lean import lean
 from .resolve import Setting, adapter_of, settings_of
 from .schema import SchemaGenerator
@@ -42,7 +42,7 @@ def list_schema() -> dict[str, Any]:
         {"type": "string", "enum": names, "description": "A tool that a package provides."}
     ]
     members += [_builtin(name) for name in names]
-    members += [_entry(kind) for kind in KINDS if kind != "builtin"]
+    members += [_model(PythonEntry), *_http(), _model(RegistryEntry)]
     return {
         "defaults": _model(Limits),
         "tools": {
@@ -66,11 +66,14 @@ def object_schema(make: Callable[..., Any], description: str) -> dict[str, Any]:
     return {**schema, "required": required} if required else schema
 
 
-def _entry(kind: str) -> dict[str, Any]:
-    schema = _model(KINDS[kind])
-    if kind == "http":
-        schema["required"] = ["http", "name"]
-    return schema
+def _http() -> list[dict[str, Any]]:
+    """Both ways to write it: `http: URL` with the rest beside it, and `http: {url: URL, ...}`."""
+    flat = _model(HttpEntry)
+    inside: dict[str, Any] = dict(flat["properties"])
+    url = inside.pop("http")
+    request = {"type": "object", "properties": {"url": url, **inside}, "required": ["url"]}
+    nested = {**flat, "properties": {**inside, "http": {**request, "additionalProperties": False}}}
+    return [{**flat, "required": ["http", "name"]}, {**nested, "required": ["http"]}]
 
 
 def _model(model: type[BaseModel]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import json as jsonlib
 import re
 from collections.abc import Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote, unquote, urlsplit
 
@@ -161,7 +162,10 @@ class HttpTool(Tool):
         import httpx2
 
         async def client() -> httpx2.AsyncClient:
-            return httpx2.AsyncClient(timeout=None)
+            made = httpx2.AsyncClient(timeout=None)
+            # A session's tools share the connections, not a login.
+            made.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            return made
 
         # One for all HTTP tools of a session: making one reads all certificates.
         http = await context.resource("glm_agent.http", client)
@@ -240,7 +244,6 @@ class HttpTool(Tool):
     ) -> tuple[httpx2.Response, bytes, bool]:
         """The answer, its body up to `max_bytes`, and whether that is all of it."""
         for _ in range(MAX_REDIRECTS + 1):
-            http.cookies.clear()  # a session's tools share the client, not a login
             response = await http.send(request, stream=True)
             try:
                 following = response.next_request

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, Optional, cast
 
-from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 from typing_extensions import TypedDict
 
@@ -31,14 +31,15 @@ TYPES: dict[str, Any] = {
     "object": dict[str, Any],
     "null": type(None),
 }
-_LIMITS = {
-    "minimum": "ge",
-    "maximum": "le",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "minItems": "min_length",
-    "maxItems": "max_length",
-    "pattern": "pattern",
+# JSON Schema's word, pydantic's word, the types that it limits, and the type of its value.
+_LIMITS: dict[str, tuple[str, tuple[str, ...], Any]] = {
+    "minimum": ("ge", ("integer", "number"), float),
+    "maximum": ("le", ("integer", "number"), float),
+    "minLength": ("min_length", ("string",), int),
+    "maxLength": ("max_length", ("string",), int),
+    "minItems": ("min_length", ("array",), int),
+    "maxItems": ("max_length", ("array",), int),
+    "pattern": ("pattern", ("string",), str),
 }
 _WORDS = (
     *("type", "description", "default", "enum", "format"),
@@ -119,17 +120,44 @@ def type_of(node: dict[str, Any], place: tuple[str | int, ...], mistakes: list[M
     annotation = _enum(node, place, mistakes) if "enum" in node else _base(node, place, mistakes)
     if len(mistakes) > before:
         return Any
-    limits = {_LIMITS[word]: value for word, value in node.items() if word in _LIMITS}
+    limits = _limits(node, place, mistakes)
     extra = {"format": node["format"]} if "format" in node else None
     if not limits and not extra:
         return annotation
-    annotated: Any = Annotated[annotation, Field(**limits, json_schema_extra=extra)]
-    try:
-        TypeAdapter(annotated).json_schema()
-    except (PydanticUserError, SchemaError, TypeError, ValueError):
-        words = ", ".join(word for word in node if word in _LIMITS)
-        mistakes.append((place, f"{words}: cannot be used with type {node.get('type')!r}"))
-    return annotated
+    return Annotated[annotation, Field(**limits, json_schema_extra=extra)]
+
+
+def _limits(
+    node: dict[str, Any], place: tuple[str | int, ...], mistakes: list[Mistake]
+) -> dict[str, Any]:
+    """The limits in pydantic's words."""
+    kind = node.get("type")
+    kinds = cast("list[Any]", kind) if isinstance(kind, list) else [kind]
+    limits: dict[str, Any] = {}
+    for word, value in node.items():
+        if word not in _LIMITS:
+            continue
+        name, limited, value_type = _LIMITS[word]
+        if "enum" in node or not set(kinds) <= {*limited, "null"}:
+            text = f"{word} limits {' and '.join(limited)}, not {_words(kinds)}"
+            mistakes.append(((*place, word), text))
+            continue
+        try:
+            limits[name] = TypeAdapter(value_type).validate_python(value)
+            if word == "pattern":
+                TypeAdapter(Annotated[str, Field(pattern=limits[name])])
+            elif isinstance(limits[name], float) and limits[name].is_integer():
+                limits[name] = int(limits[name])
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False)[0]
+            mistakes.append(((*place, word), f"{word}: {describe_mistake(found)}"))
+        except SchemaError:
+            mistakes.append(((*place, word), f"{word}: not a regular expression"))
+    return limits
+
+
+def _words(kinds: list[Any]) -> str:
+    return " and ".join("an enum" if kind is None else str(kind) for kind in kinds)
 
 
 def _base(node: dict[str, Any], place: tuple[str | int, ...], mistakes: list[Mistake]) -> Any:

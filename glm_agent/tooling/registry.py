@@ -40,6 +40,7 @@ from .resolve import (
 from .yaml_source import Place, Source, read_yaml
 
 TOP = ("tools", "defaults")
+_AGENT_KEYS = {"model", "instructions", "limits", "settings"}
 _OVERRIDES = ("name", "description", "timeout", "max_chars")
 _TEMPLATES = ("http", "query", "headers", "json")
 
@@ -59,11 +60,11 @@ def load_registry(path: str | os.PathLike[str]) -> list[Tool]:
 def check_registry(path: str | os.PathLike[str]) -> list[Problem]:
     """What is wrong with a YAML file; an empty list when its tools can be used.
 
-    Imports and makes the tools, as `load_registry` does. A file with a `model` or `instructions`
-    is checked as an agent.
+    Imports and makes the tools, as `load_registry` does. A file with a key that only agents have
+    (model, instructions, limits, settings) is checked as an agent.
     """
     source = read_yaml(path)
-    if isinstance(source.data, dict) and not {"model", "instructions"}.isdisjoint(source.data):
+    if isinstance(source.data, dict) and not _AGENT_KEYS.isdisjoint(source.data):
         from .agent_file import check_agent_file
 
         return check_agent_file(path)
@@ -73,7 +74,7 @@ def check_registry(path: str | os.PathLike[str]) -> list[Problem]:
 
 def sorted_problems(problems: Sequence[Problem]) -> list[Problem]:
     """Problems in the order of the file, each once."""
-    return sorted(set(problems), key=lambda found: (found.file, found.line, found.column))
+    return sorted(dict.fromkeys(problems), key=lambda found: (found.file, found.line, found.column))
 
 
 def read_registry(source: Source, chain: tuple[Path, ...] = ()) -> list[Tool]:
@@ -88,7 +89,8 @@ def read_registry(source: Source, chain: tuple[Path, ...] = ()) -> list[Tool]:
         return []
     unknown_keys(source, (), data, TOP)
     if "tools" not in data:
-        source.problem((), "'tools' is missing")
+        if not any("'tools'" in instead(key, TOP) for key in data):
+            source.problem((), "'tools' is missing")
         return []
     return read_tools(source, ("tools",), data.get("defaults"), chain)
 
@@ -220,7 +222,7 @@ def _move(marks: dict[Place, Any], old: Place, new: Place) -> None:
     """Let what stands below `old` stand below `new`, the URL under the name of its kind."""
     for place in [place for place in marks if place[: len(old)] == old and len(place) > len(old)]:
         step, *rest = place[len(old) :]
-        marks[(*new, "http" if step == "url" else step, *rest)] = marks[place]
+        marks[(*new, "http" if step == "url" else step, *rest)] = marks.pop(place)
 
 
 class _Entry:
@@ -365,12 +367,12 @@ class _Entry:
         inner: Place = (*self.place, "http")
         if "url" not in nested:
             self.source.problem(inner, "'url' is missing")
-        for marks in (self.source.values, self.source.keys, self.source.escaped):
-            _move(marks, inner, self.place)
         for key in nested:
             if key in data and key != "http":
                 message = f"{key!r} is given twice, here and beside http"
                 self.source.problem((*inner, key), message, at_key=True)
+        for marks in (self.source.values, self.source.keys, self.source.escaped):
+            _move(marks, inner, self.place)
         url = nested.get("url", "http://missing")
         rest = {key: value for key, value in nested.items() if key != "url"}
         return {**data, **rest, "http": url}

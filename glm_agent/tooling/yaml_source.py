@@ -152,14 +152,13 @@ def read_yaml(path: str | os.PathLike[str]) -> Source:
         return source
     finally:
         loader.dispose()
-    if node is None:
-        _note(source, _Position(1, 1), "the file is empty")
-        return source
     try:
-        source.data = _Walk(source, text).value(node, ())
+        source.data = _Walk(source, text).value(node, ()) if node is not None else None
     except _Stop as stop:
         source.data = None
         _note(source, stop.position, stop.message)
+    if source.data is None and not source.problems:
+        _note(source, _Position(1, 1), "the file is empty")
     return source
 
 

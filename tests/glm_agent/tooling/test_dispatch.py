@@ -30,8 +30,8 @@ from glm_agent.tooling.dispatch import MAX_IMAGES, MAX_OUTPUTS
 pytestmark = pytest.mark.anyio
 
 
-def call(name: str, id: str = "c1", **values: Any) -> ToolCall:
-    return ToolCall(id, name, "", values)
+def call(name: str, call_id: str = "c1", **values: Any) -> ToolCall:
+    return ToolCall(call_id, name, "", values)
 
 
 async def one(made: Tool, **values: Any) -> Observation:
@@ -168,7 +168,10 @@ async def test_slow_tools_time_out(seconds: float, words: str) -> None:
     try:
         for sleeps in (sync_sleeps, async_sleeps):
             observation = await one(tool(sleeps, timeout=seconds))
-            assert (observation.outcome, observation.text) == ("timeout", f"Timed out after {words}.")
+            assert (observation.outcome, observation.text) == (
+                "timeout",
+                f"Timed out after {words}.",
+            )
     finally:
         wake.set()
 
@@ -240,7 +243,7 @@ async def test_the_context_carries_the_call() -> None:
         return f"{context.session_id}/{context.call_id}"
 
     context = ToolContext(session_id="s9")
-    [observation] = await dispatch(call("who", id="call_7"), {"who": who}, context)
+    [observation] = await dispatch(call("who", "call_7"), {"who": who}, context)
     assert observation.text == "s9/call_7"
 
 
@@ -283,14 +286,18 @@ class Custom(Tool):
 
 
 async def test_several_outputs_are_several_observations() -> None:
-    made = Custom([ToolOutput("a", metadata="quote_result [1†x]"), ToolOutput("b", outcome="error")])
+    made = Custom(
+        [ToolOutput("a", metadata="quote_result [1†x]"), ToolOutput("b", outcome="error")]
+    )
     first, second = await dispatch(call("custom"), {"custom": made}, ToolContext())
     assert (first.text, first.metadata, first.outcome) == ("a", "quote_result [1†x]", "ok")
     assert (second.text, second.metadata, second.outcome) == ("b", "", "error")
     assert {first.call_id, second.call_id} == {"c1"}
 
 
-@pytest.mark.parametrize(("value", "text"), [([], ""), ((), ""), (None, ""), ("text", "text"), (3, "3")])
+@pytest.mark.parametrize(
+    ("value", "text"), [([], ""), ((), ""), (None, ""), ("text", "text"), (3, "3")]
+)
 async def test_a_tool_that_breaks_its_contract_still_has_one_outcome(value: Any, text: str) -> None:
     assert (await one(Custom(value))).text == text
 

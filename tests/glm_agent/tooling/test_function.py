@@ -221,4 +221,6 @@ async def test_stop_iteration_becomes_an_ordinary_error() -> None:
 
 
 async def test_a_function_tool_shows_its_name() -> None:
-    assert repr(FunctionTool(len, name="length", description="", names={})) == "FunctionTool('length')"
+    assert (
+        repr(FunctionTool(len, name="length", description="", names={})) == "FunctionTool('length')"
+    )
