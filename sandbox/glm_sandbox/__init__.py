@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from .errors import (
     FileRefused,
     KernelClosed,
-    KernelDied,
     KernelStartError,
     KindUnavailable,
     LimitUnavailable,
@@ -37,7 +36,6 @@ __all__ = [
     "Image",
     "Kernel",
     "KernelClosed",
-    "KernelDied",
     "KernelPool",
     "KernelStartError",
     "KindUnavailable",

@@ -193,7 +193,7 @@ def _text(value: object) -> str:
         value = "".join(part for part in cast("list[object]", value) if isinstance(part, str))
     if not isinstance(value, str):
         return ""
-    return value.encode("utf-8", "replace").decode() if not value.isprintable() else value
+    return value.encode("utf-8", "replace").decode()  # JSON can hold lone surrogates
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

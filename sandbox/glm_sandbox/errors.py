@@ -5,7 +5,6 @@
     ├── LimitUnavailable         the kind cannot hold to a limit that was asked for
     ├── KernelStartError         a kernel process did not come up; `.stderr` has its last words
     │   └── MissingDependency    the interpreter of the kernel lacks ipykernel
-    ├── KernelDied               the kernel process ended where it was needed
     ├── KernelClosed             used after `aclose()`
     └── FileRefused              a name that is no file of the work folder
 
@@ -39,10 +38,6 @@ class KernelStartError(SandboxError):
 
 class MissingDependency(KernelStartError):
     """The interpreter that should run the kernel has no ipykernel."""
-
-
-class KernelDied(SandboxError):
-    """The kernel process ended where it was needed."""
 
 
 class KernelClosed(SandboxError):

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from .errors import FileRefused
@@ -17,7 +18,28 @@ from .errors import FileRefused
 MAX_ENTRIES = 5000  # files looked at when listing; a work folder with more is listed in part
 _SKIP = {"__pycache__"}
 
-Snapshot = dict[str, tuple[int, int]]
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Time of change (ns) and size of each file. Not `complete`: there were too many to list."""
+
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    complete: bool = True
+
+    def changes(self, later: Snapshot, since: float) -> tuple[str, ...]:
+        """Names of the files that are new or changed in a `later` snapshot, sorted.
+
+        Where one is not complete, a file not in the first may have been there all the same; then
+        only what was written after the time `since` counts.
+        """
+        sure = self.complete and later.complete
+        return tuple(
+            sorted(
+                name
+                for name, mark in later.marks.items()
+                if self.marks.get(name) != mark and (sure or mark[0] >= since * 1e9)
+            )
+        )
 
 
 class WorkFolder:
@@ -38,9 +60,10 @@ class WorkFolder:
             raise FileRefused(f"{name!r} has {len(data):,} bytes; at most {self._limit:,} go in")
         with self._folder_of(name, make=True) as (folder, last):
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            handle = self._open(name, last, flags, folder)
+            handle, info = self._open_file(name, last, flags, folder)
             with os.fdopen(handle, "wb") as file:
-                self._regular(name, handle)
+                if info.st_nlink > 1:
+                    raise FileRefused(f"{name!r} is a hard link; remove it first")
                 file.truncate()
                 file.write(data)
 
@@ -48,9 +71,9 @@ class WorkFolder:
         """Read a file."""
         with self._folder_of(name) as (folder, last):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            handle = self._open(name, last, flags, folder)
+            handle, info = self._open_file(name, last, flags, folder)
             with os.fdopen(handle, "rb") as file:
-                size = self._regular(name, handle)
+                size = info.st_size
                 if size <= self._limit:
                     data = file.read(self._limit + 1)
                     size = len(data)
@@ -60,11 +83,11 @@ class WorkFolder:
 
     def files(self) -> list[str]:
         """Names of the regular files, sorted; hidden ones and links are not listed."""
-        return sorted(self.snapshot())
+        return sorted(self.snapshot().marks)
 
     def snapshot(self) -> Snapshot:
-        """Name, time of change and size of each file, to compare with a later snapshot."""
-        found: Snapshot = {}
+        """How the files are now, to compare with a later snapshot."""
+        found: dict[str, tuple[int, int]] = {}
         folders = [("", str(self.path))]
         seen = 0
         while folders:
@@ -73,7 +96,7 @@ class WorkFolder:
                 for entry in entries:
                     seen += 1
                     if seen > MAX_ENTRIES:
-                        return found
+                        return Snapshot(found, complete=False)
                     if entry.name.startswith(".") or entry.name in _SKIP:
                         continue
                     if entry.is_dir(follow_symlinks=False):
@@ -81,7 +104,7 @@ class WorkFolder:
                     elif entry.is_file(follow_symlinks=False):
                         info = entry.stat(follow_symlinks=False)
                         found[_readable(prefix + entry.name)] = (info.st_mtime_ns, info.st_size)
-        return found
+        return Snapshot(found)
 
     @contextmanager
     def _folder_of(self, name: str, make: bool = False) -> Generator[tuple[int, str]]:
@@ -111,12 +134,15 @@ class WorkFolder:
         except (OSError, ValueError) as error:
             raise FileRefused(f"{name!r} cannot be opened as a regular file: {error}") from None
 
-    @staticmethod
-    def _regular(name: str, handle: int) -> int:
+    def _open_file(
+        self, name: str, path: str, flags: int, folder: int
+    ) -> tuple[int, os.stat_result]:
+        handle = self._open(name, path, flags, folder)
         info = os.fstat(handle)
-        if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
-            raise FileRefused(f"{name!r} is not a regular file with one name")
-        return info.st_size
+        if not stat.S_ISREG(info.st_mode):
+            os.close(handle)
+            raise FileRefused(f"{name!r} is not a regular file")
+        return handle, info
 
 
 def _readable(name: str) -> str:

@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -121,12 +122,15 @@ def main() -> int:
         signal.signal(number, noop)
     signal.signal(signal.SIGTERM, lambda number, _frame: stop.append(number))
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no file in the work folder
+    parent = os.getppid()
     kernel = start(command)
     status: int | None = None
     orphaned = False
     while status is None and not stop and not orphaned:
-        ready = select.select([alive, wake_read], [], [])[0]
-        orphaned = alive in ready
+        # A child that our process forked may hold the pipe open, hence the look at the parent.
+        ready = select.select([alive, wake_read], [], [], 1.0)[0]
+        orphaned = alive in ready or os.getppid() != parent
         if wake_read in ready:
             os.read(wake_read, 4096)
         status = reap().get(kernel)

@@ -6,9 +6,14 @@ apart); output beyond a bound is counted instead of sent, keeping the end of it 
 cell; no single message is huge. All of it is courtesy: code in here can undo it, so the other
 side bounds everything again. Needs ipykernel and nothing else of glm_sandbox.
 """
-# pyright: basic, reportArgumentType=false
+# pyright: basic, reportArgumentType=false, reportOptionalMemberAccess=false
 
+import asyncio
+import codecs
+import contextlib
 import os
+import select
+import signal
 import sys
 import threading
 from collections import deque
@@ -17,6 +22,7 @@ if __name__ == "__main__":
     del sys.path[0]  # this file's folder; IPython puts the work folder there
 
 from ipykernel.iostream import OutStream
+from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session
 from traitlets import default
@@ -101,11 +107,37 @@ class Ledger:
 
 
 LEDGER = Ledger()
-os.register_at_fork(after_in_child=LEDGER.drop)
+PIPES = threading.RLock()
+
+
+def settle():
+    """Have what programs wrote so far stand before what comes now."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, Stream):
+            stream.settle()
+
+
+def end_cell(_result):
+    """Let go of all that a cell has put out."""
+    settle()
+    LEDGER.release()
+
+
+def before_fork():
+    """Send what stands, so that a child's output comes after it."""
+    if isinstance(sys.stdout, Stream):
+        sys.stdout.flush()
+
+
+os.register_at_fork(before=before_fork, after_in_child=LEDGER.drop)
 
 
 class Stream(OutStream):
     """stdout or stderr, written through the ledger."""
+
+    def __init__(self, *args, **kwargs):
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        super().__init__(*args, **kwargs)
 
     def write(self, string):
         """Write text."""
@@ -113,21 +145,49 @@ class Stream(OutStream):
             raise TypeError(f"write() argument must be str, not {type(string)}")
         if self.pub_thread is None:
             raise ValueError("I/O operation on closed file")
-        if LEDGER.write(self, dict(self.parent_header), string):
+        if self._is_master_process():
+            settle()
+        self._enter(string)
+        return len(string)
+
+    def _enter(self, text):
+        if LEDGER.write(self, dict(self.parent_header), text):
             if self._is_master_process():
                 self._schedule_flush()
             else:
                 self.pub_thread.schedule(self._flush)
-        return len(string)
+
+    def settle(self):
+        """Take in what programs have written to the descriptor so far."""
+        while self._fid is not None and select.select([self._fid], [], [], 0)[0]:
+            with PIPES:
+                if not select.select([self._fid], [], [], 0)[0]:
+                    return  # the other thread was quicker
+                data = os.read(self._fid, 65536)
+                if not data:  # the code closed the descriptor
+                    self._fid, self._should_watch = None, False
+                    return
+                self._enter(self._decoder.decode(data))
 
     def _watch_pipe_fd(self):
         """Pass on what is written to the descriptor, without the copy to the original one."""
-        decoder = __import__("codecs").getincrementaldecoder("utf-8")("replace")
         try:
-            while self._should_watch and (data := os.read(self._fid, 65536)):
-                self.write(decoder.decode(data))
+            while self._should_watch:
+                select.select([self._fid], [], [])
+                self.settle()
         except Exception:  # noqa: BLE001 (as ipykernel does: told when the stream is closed)
             self._exc = sys.exc_info()
+
+    def flush(self):
+        """Have it sent before going on, even if the code then holds the interpreter for good."""
+        super().flush()  # waits until the sending is asked for, not until it is done
+        publisher = self.pub_thread
+        if not publisher or threading.get_ident() == publisher.thread.ident:
+            return
+        if publisher.thread.is_alive():
+            sent = threading.Event()
+            publisher.schedule(sent.set)
+            sent.wait(self.flush_timeout)
 
     def _flush(self):
         self._flush_pending = False
@@ -149,8 +209,13 @@ class Stream(OutStream):
 
 
 def clip(value, image=False):
-    """`value` with the long strings in it cut in the middle; an image is left out whole."""
+    """`value` with the long strings in it cut in the middle; an image is left out whole.
+
+    Lone surrogates, which no message can carry, become question marks.
+    """
     if isinstance(value, str):
+        if not value.isascii():
+            value = value.encode("utf-8", "replace").decode()
         if len(value) <= (LONGEST_IMAGE if image else LONGEST):
             return value
         half = LONGEST // 2
@@ -165,7 +230,7 @@ def clip(value, image=False):
 
 
 class BoundedSession(Session):
-    """Sends no huge message."""
+    """Sends no huge message, and every string."""
 
     def send(self, stream, msg_or_type, content=None, *args, **kwargs):
         """Send a message."""
@@ -176,8 +241,29 @@ class BoundedSession(Session):
         return super().send(stream, msg_or_type, content, *args, **kwargs)
 
 
+class Kernel(IPythonKernel):
+    """Lets an interrupt end a cell that awaits; stock ipykernel 7.4 notices it only afterwards."""
+
+    @contextlib.contextmanager
+    def _cancel_on_sigint(self, future):
+        loop = asyncio.get_running_loop()
+
+        def cancel(_number, _frame):
+            loop.call_soon_threadsafe(future.cancel)  # wakes the loop, which a plain call would not
+
+        saved = signal.signal(signal.SIGINT, cancel)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, saved)
+
+
 class App(IPKernelApp):
     """The kernel with our session and streams."""
+
+    @default("kernel_class")
+    def _kernel_class_default(self):
+        return Kernel
 
     @default("session")
     def _session_default(self):
@@ -194,7 +280,7 @@ class App(IPKernelApp):
             os.environ.pop(name, None)
         os.environ["TERM"] = "dumb"
         if self.shell:
-            self.shell.events.register("post_run_cell", lambda _result: LEDGER.release())
+            self.shell.events.register("post_run_cell", end_cell)
 
 
 if __name__ == "__main__":

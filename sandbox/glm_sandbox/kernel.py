@@ -7,6 +7,7 @@ on with a fresh process, saying so. Knows nothing of kinds; see `launch.py`.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -28,9 +29,16 @@ class Kernel:
     Args:
         launcher: Where its process comes from.
         limits: Its bounds.
+        on_close: Called once it is closed.
     """
 
-    def __init__(self, launcher: Launcher, limits: Limits) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        limits: Limits,
+        on_close: Callable[[Kernel], object] | None = None,
+    ) -> None:
+        self._on_close = on_close
         self._launcher = launcher
         self._limits = limits
         self._lock = anyio.Lock()
@@ -63,7 +71,7 @@ class Kernel:
         seconds = self._limits.seconds if timeout is None else timeout
         code = code.encode("utf-8", "replace").decode()  # lone surrogates cannot be sent
         async with self._lock:
-            began = time.perf_counter()
+            began, wall = time.perf_counter(), time.time()
             channels = await self._ensure_running()
             state_lost, self._lost = self._lost, False
             before = await anyio.to_thread.run_sync(self._launcher.work.snapshot)
@@ -85,7 +93,7 @@ class Kernel:
                 status=status,
                 text=text,
                 images=images,
-                files=tuple(sorted(n for n, mark in after.items() if before.get(n) != mark)),
+                files=before.changes(after, since=wall),
                 truncated=truncated,
                 seconds=time.perf_counter() - began,
                 state_lost=state_lost or self._lost,
@@ -151,8 +159,13 @@ class Kernel:
     async def aclose(self) -> None:
         """End the process and its children, and remove what was made for it. Idempotent."""
         self._closed = True
-        self._channels = None
-        await self._launcher.aclose()
+        with anyio.CancelScope(shield=True):
+            await self._launcher.kill()  # whatever runs sees that, and lets go of the lock
+            async with self._lock:
+                self._channels = None
+                await self._launcher.aclose()
+        if self._on_close is not None:
+            self._on_close(self)
 
     async def __aenter__(self) -> Self:
         return self

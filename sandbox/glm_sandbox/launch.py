@@ -44,8 +44,12 @@ class Launcher(ABC):
         """SIGINT to what runs in the kernel."""
 
     @abstractmethod
+    async def kill(self) -> None:
+        """End the process and all its children, now; the client stays open. Idempotent."""
+
+    @abstractmethod
     async def stop(self) -> None:
-        """End the process and all its children, now; closes the client. Idempotent."""
+        """`kill`, and close the client. Idempotent."""
 
     @abstractmethod
     def last_words(self) -> str:

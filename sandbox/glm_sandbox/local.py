@@ -51,6 +51,11 @@ _OPTIONS = (
     "--IPKernelApp.log_level=40",
 )
 
+# jupyter_client logs each failure that it also raises; raised is enough.
+_LOG = logging.getLogger("glm_sandbox.jupyter")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
+
 _warned = False
 
 
@@ -142,9 +147,6 @@ class LocalLauncher(Launcher):
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)  # for every socket made from it
         context.setsockopt(zmq.LINGER, 0)
-        log = logging.getLogger("glm_sandbox.jupyter")
-        log.addHandler(logging.NullHandler())
-        log.propagate = False
         spec = KernelSpec(
             argv=[self._python, str(INSIDE), "-f", "{connection_file}", *_OPTIONS],
             display_name="Python",
@@ -155,11 +157,11 @@ class LocalLauncher(Launcher):
             connection_file=str(runtime / "c.json"),
             transport="ipc",
             ip=str(runtime / "k"),
-            log=log,
+            log=_LOG,
             kernel_spec_manager=OneSpec(spec),
         )
         provisioner = GuardedProvisioner(
-            kernel_id=str(uuid4()), kernel_spec=spec, parent=manager, log=log
+            kernel_id=str(uuid4()), kernel_spec=spec, parent=manager, log=_LOG
         )
         provisioner.folders = tuple(self._made)
         manager.provisioner = provisioner
@@ -195,8 +197,14 @@ class LocalLauncher(Launcher):
         if await self.ended() is None:
             await self._manager.provisioner.send_signal(signal.SIGINT)
 
-    async def stop(self) -> None:
+    async def kill(self) -> None:
         """End the process and its children."""
+        with anyio.CancelScope(shield=True):
+            if self._manager is not None and self._manager.provisioner.has_process:
+                await self._manager.provisioner.kill()
+
+    async def stop(self) -> None:
+        """End the process and its children, and close the sockets."""
         with anyio.CancelScope(shield=True):
             client, self._client = self._client, None
             manager, self._manager = self._manager, None

@@ -68,6 +68,7 @@ class KernelPool:
         kernel = Kernel(
             self._make(self.limits, None if folder is None else Path(folder), self._python),
             self.limits,
+            on_close=self._given.discard,
         )
         self._given.add(kernel)
         return kernel
@@ -82,7 +83,6 @@ class KernelPool:
         finally:
             with anyio.CancelScope(shield=True):
                 await kernel.aclose()
-            self._given.discard(kernel)
 
     async def _take_ready(self) -> Kernel | None:
         if not self._ready:
@@ -121,7 +121,6 @@ class KernelPool:
         with anyio.CancelScope(shield=True):
             for kernel in list(self._given):
                 await kernel.aclose()
-        self._given.clear()
 
     async def __aenter__(self) -> Self:
         self._refill()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from glm_sandbox import ExecutionResult, Kernel
 
 _FENCE = re.compile(
-    r"\A\s*```[ \t]*(?:python3?|py|ipython)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL
+    r"\A\s*```[ \t]*(?:python3?|py|ipython)?[ \t]*\n(.*?)(?:\n?[ \t]*```\s*)?\Z",
+    re.DOTALL | re.IGNORECASE,
 )
 # Control tokens of GLM-4's vocabulary, spelt out at the end by a server or a careless model.
 _TOKEN = re.compile(r"\s*<\|(?:observation|user|assistant|system|endoftext)\|>\s*\Z")
@@ -40,6 +41,11 @@ class PythonTool(Tool):
     spec = ToolSpec(
         name="python",
         description="Runs Python code in a stateful Jupyter kernel and returns what it prints.",
+        parameters={  # for servers that know functions only; GLM-4's own format takes raw code
+            "type": "object",
+            "properties": {"code": {"type": "string", "description": "The code to run."}},
+            "required": ["code"],
+        },
         kind="python",
     )
 
