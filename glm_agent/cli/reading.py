@@ -21,7 +21,6 @@ def terminal_reader() -> Callable[[], str | None]:
     session: PromptSession[str] = PromptSession(
         history=_history(),
         key_bindings=key_bindings(),
-        multiline=True,
         prompt_continuation="· ",
         enable_open_in_editor=True,
     )

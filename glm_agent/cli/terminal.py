@@ -21,10 +21,13 @@ class _Console(Console):
 
 
 class RichScreen:
-    """Colours, highlighted code, a spinner while something is waited for."""
+    """Colours, highlighted code, a spinner while something is waited for.
 
-    def __init__(self, file: TextIO) -> None:
-        self._console = _Console(file=file, highlight=False, soft_wrap=True)
+    `console` is written to in place of one made for `file`.
+    """
+
+    def __init__(self, file: TextIO, console: Console | None = None) -> None:
+        self._console = console or _Console(file=file, highlight=False, soft_wrap=True)
         self._status: Status | None = None
 
     def text(self, text: str) -> None:
