@@ -163,18 +163,24 @@ def tool(
     if function is None:
 
         def decorate(function: Callable[..., Any]) -> FunctionTool[..., Any]:
-            return FunctionTool(function, **options, names=_locals_of_caller())
+            return FunctionTool(function, **options, names=_names_around(function))
 
         return decorate
-    return FunctionTool(function, **options, names=_locals_of_caller())
+    return FunctionTool(function, **options, names=_names_around(function))
 
 
-def _locals_of_caller() -> dict[str, Any]:
-    """Names at the place where `tool` is used, two frames up; hints may name local types."""
+def _names_around(function: Any) -> dict[str, Any]:
+    """Local names at the place where a function is being defined; its hints may use them."""
+    code = inspect.unwrap(function)
+    name, scope = getattr(code, "__qualname__", ""), getattr(code, "__globals__", None)
+    names: dict[str, Any] = {}
     frame = inspect.currentframe()
-    for _ in range(2):
-        frame = frame.f_back if frame is not None else None
-    return dict(frame.f_locals) if frame is not None else {}
+    while frame is not None and "." in name:
+        around = f"{frame.f_code.co_qualname}."
+        if frame.f_globals is scope and name.startswith(around):
+            names = {**frame.f_locals, **names}
+        frame = frame.f_back
+    return names
 
 
 def check_name(name: str) -> None:

@@ -465,3 +465,24 @@ def test_types_local_to_the_caller_are_found() -> None:
 
     assert arguments(one, value={"x": 1})["value"] == Local(x=1)
     assert arguments(two, value=[{"x": 1}])["value"] == [Local(x=1)]
+
+    class Holder:
+        @tool
+        def take(self, value: Local) -> int:
+            return value.x
+
+    assert arguments(Holder().take, value={"x": 1})["value"] == Local(x=1)
+
+
+def test_names_of_the_caller_do_not_shadow_those_of_the_function() -> None:
+    class Point:  # another one than the module's
+        pass
+
+    def made_here(where: Point) -> None: ...
+
+    assert parameters(measured)["properties"]["where"] == POINT
+    with pytest.raises(ToolDefinitionError, match="has the type Point"):
+        tool(made_here)
+
+
+def measured(where: Point) -> None: ...
