@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from glm_sandbox.output import LINE, HeadTail, Terminal, plain
 from glm_sandbox.tracebacks import trim
