@@ -16,6 +16,7 @@ real. Name a model that can write such code, and it does the second half itself:
 import os
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from glm_tools.python import PythonTool
@@ -68,6 +69,9 @@ def main() -> None:
         print("\nyou:", question)
         print("model:", agent.run_sync(question, on_event=show).answer)
 
+    if not (find_spec("matplotlib") and find_spec("pandas")):
+        print("\nThe second half needs pandas and matplotlib: pip install 'glm-agent[science]'")
+        return
     model = os.environ.get("GLM_AGENT_MODEL") or ScriptedModel([LOAD, PLOT, conclude])
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "rainfall.csv").write_text(RAINFALL, encoding="utf-8")
@@ -75,7 +79,11 @@ def main() -> None:
         question = "Compare the cities in rainfall.csv and plot them to rainfall.png."
         print("\nyou:", question)
         print("model:", analyst.run_sync(question, on_event=show).answer)
-        plot = Path(folder, "rainfall.png").read_bytes()
+        drawn = Path(folder, "rainfall.png")
+        if not drawn.exists():
+            print("no plot was saved")
+            return
+        plot = drawn.read_bytes()
     Path("rainfall.png").write_bytes(plot)
     print(f"saved rainfall.png, {len(plot):,} bytes")
 
