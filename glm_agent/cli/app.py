@@ -127,10 +127,14 @@ def _show_warning(  # noqa: PLR0917 - as `warnings` calls it
 
 
 def _on_terminate() -> None:
-    """Make SIGTERM come down as Ctrl-C does: kernels are closed on the way."""
+    """Make SIGTERM and SIGHUP come down as Ctrl-C does: kernels are closed on the way."""
 
     def terminate(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Terminated
+        signal.signal(number, signal.SIG_IGN)
+        raise Terminated(number)
 
-    signal.signal(signal.SIGTERM, terminate)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Under nohup, SIGHUP is ignored and stays so.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, terminate)

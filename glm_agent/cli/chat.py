@@ -17,7 +17,7 @@ import click
 from ..errors import ConfigurationError, RunError
 from .failures import Failure, Reported, debugging, failure
 from .options import AgentOptions, agent_options
-from .text import well_formed
+from .text import visible, well_formed
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -100,7 +100,10 @@ class _Chat:
         except (RunError, ConfigurationError) as error:
             told = failure(error)
             self.failed = self.failed or told
-            self._output.fail(told.message)
+            if self._interactive:
+                self._output.note(f"error: {told.message}")
+            else:
+                click.echo(f"error: {visible(told.message)}", err=True)
             if debugging():
                 raise
         if self._interactive:

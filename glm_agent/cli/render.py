@@ -93,10 +93,6 @@ class LiveOutput:
         self._screen.busy(None)
         self._end_line()
 
-    def fail(self, message: str) -> None:
-        """Show that a turn failed."""
-        self.note(f"error: {message}")
-
     def note(self, line: str) -> None:
         """Show something by the way, on a line of its own."""
         self._screen.busy(None)
@@ -144,7 +140,7 @@ class LiveOutput:
     def _observed(self, seen: Observation) -> None:
         self._end_line()
         self._screen.busy(None)
-        lines, more = fold(visible(seen.text), _LINES, _WIDTH)
+        lines, more = fold(visible(seen.text), _LINES, _WIDTH) if seen.text else ([], 0)
         if more:
             lines.append(f"… {more:,} more line{'' if more == 1 else 's'}")
         lines += [
@@ -153,12 +149,12 @@ class LiveOutput:
         label = [visible(seen.metadata)] if seen.metadata else []
         if seen.call_id != self._last:
             label.insert(0, visible(seen.name))
+        if not any(lines):
+            lines = ["(nothing)"]
         if seen.outcome != "ok":
-            label.append(seen.outcome)
+            lines[0] = f"[{seen.outcome}] {lines[0]}"
         if label:
             lines.insert(0, f"[{': '.join(label)}]")
-        if lines and not lines[0]:
-            lines[0] = "(nothing)"
         self._screen.observation(lines, seen.outcome != "ok")
         self._gap = True
         self._answering = False

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -25,6 +26,7 @@ from glm_agent import (
     RunResult,
     ScriptedModel,
     Session,
+    Settings,
     SyncSession,
     System,
     Tool,
@@ -135,6 +137,24 @@ async def test_a_model_that_the_agent_loaded_is_closed_with_it(monkeypatch: pyte
     async with Agent(Loaded([], name="mine")):
         pass
     assert closed == ["scripted"]
+
+
+def test_an_agent_can_be_written_in_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GLM_AGENT_MODEL", "http://127.0.0.1:1/v1")
+    (tmp_path / "w.py").write_text('def f() -> str:\n    """Do f."""\n    return ""\n')
+    path = tmp_path / "agent.yaml"
+    path.write_text(
+        "instructions: Be brief.\ntools:\n  - python: ./w.py:f\n"
+        "limits: {steps: 3, seconds: 60}\nsettings: {temperature: 0}\n"
+    )
+    agent = Agent.from_file(path)
+    assert agent.instructions == "Be brief."
+    assert list(agent.tools) == ["f"]
+    assert agent.limits == Limits(steps=3, seconds=60)
+    assert agent.settings == Settings(temperature=0)
+    assert agent.model_name == "http://127.0.0.1:1/v1"
+    model = ScriptedModel([says("Hi.")])
+    assert Agent.from_file(path, model=model).run_sync("Hi").answer == "Hi."
 
 
 # ── prompts ───────────────────────────────────────────────────────────────────────────────────

@@ -215,6 +215,26 @@ def test_the_environment_names_the_model(cli: CommandLine, server: Server):
     assert len(server.prompts) == 1
 
 
+def test_an_agent_file_says_what_the_options_do_not(
+    cli: CommandLine, server: Server, registry: str
+):
+    (cli.folder / "agent.yaml").write_text(
+        f"model: {server.url}\ninstructions: Be a dog.\ntools: [{{registry: {registry}}}]\n"
+        "limits: {steps: 1}\n"
+    )
+    server.replies = [CALL, CALL, ANSWER]
+    assert cli.run("run", "Hi", "--agent", "agent.yaml").returncode == 3
+    assert "Be a dog." in server.prompts[0]
+    assert "## get_weather" in server.prompts[0]
+    done = cli.run(
+        *("run", "Hi", "--agent", "agent.yaml", "--max-steps", "2"),
+        *("--instructions", "Be a cat.", "--no-tools"),
+    )
+    assert done.returncode == 0
+    assert "Be a cat." in server.prompts[1]
+    assert "##" not in server.prompts[1]
+
+
 # ── mistakes ──────────────────────────────────────────────────────────────────────────────────
 
 
