@@ -3,7 +3,7 @@
 0    answered
 2    wrong usage or configuration; nothing ran
 3    the run failed or hit a limit
-130  interrupted (Ctrl-C); 143 terminated (SIGTERM)
+130  interrupted (Ctrl-C); 143 terminated (SIGTERM), 129 hung up (SIGHUP)
 141  whoever read the output has gone away
 """
 
@@ -30,7 +30,11 @@ _KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
 
 
 class Terminated(BaseException):
-    """The process was asked to end (SIGTERM)."""
+    """The process was asked to end, by the signal `number` (SIGTERM, SIGHUP)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure("interrupted", "interrupted", 130)
     if isinstance(error, Terminated):
-        return Failure("interrupted", "terminated", 143)
+        return Failure("interrupted", "terminated", 128 + error.number)
     for kind, name, code in _KINDS:
         if isinstance(error, kind):
             return Failure(name, str(error), code)

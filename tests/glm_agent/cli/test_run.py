@@ -335,7 +335,9 @@ def test_head_takes_one_line(cli: CommandLine, server: Server, registry: str):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["int", "term", "hup"],
 )
 def test_an_interrupted_run_says_what_became_of_its_calls(
     cli: CommandLine, server: Server, registry: str, number: signal.Signals, code: int
