@@ -152,8 +152,10 @@ class LiveOutput:
         if not any(lines):
             lines = ["(nothing)"]
         if seen.outcome != "ok":
+            label.append(seen.outcome)
+        if seen.outcome != "ok" and len(label) == 1:
             lines[0] = f"[{seen.outcome}] {lines[0]}"
-        if label:
+        elif label:
             lines.insert(0, f"[{': '.join(label)}]")
         self._screen.observation(lines, seen.outcome != "ok")
         self._gap = True

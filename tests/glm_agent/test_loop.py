@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import anyio
@@ -27,6 +27,7 @@ from glm_agent import (
     Observed,
     ScriptedModel,
     ServerError,
+    Session,
     Settings,
     System,
     TextDelta,
@@ -474,6 +475,47 @@ async def test_a_finished_call_keeps_its_result_when_another_is_cancelled():
         outcomes = [(m.outcome, m.text) for m in session.transcript if isinstance(m, Observation)]
     assert outcomes[0] == ("ok", "waited A")
     assert outcomes[1][0] == "cancelled"
+
+
+@pytest.mark.parametrize("how", ["scope", "callback", "close"])
+async def test_wherever_a_run_is_stopped_every_call_that_was_seen_has_one_outcome(how: str):
+    script = (
+        "\nLook.<|assistant|>" + calls(("get_weather", {"city": "A"}), ("wait", {"seconds": 0})),
+        calls(("get_weather", {"city": "B"})),
+        says("Done."),
+    )
+    count = len([event async for event in agent(*script).stream("Hi")])
+    for last in range(1, count + 1):
+        seen: list[Event] = []
+        async with agent(*script).session() as session:
+            await stop_after(last, session, seen, how)
+            transcript = session.transcript
+        made = [c.id for m in transcript if isinstance(m, Assistant) for c in m.calls]
+        outcomes = [m.call_id for m in transcript if isinstance(m, Observation)]
+        assert made == outcomes
+        assert {event.call.id for event in seen if isinstance(event, CallReady)} <= set(made)
+
+
+async def stop_after(last: int, session: Session, seen: list[Event], how: str) -> None:
+    """Run a turn and stop it at its event number `last`."""
+    if how == "close":
+        async with aclosing(session.stream("Hi")) as events:
+            async for event in events:
+                seen.append(event)
+                if len(seen) == last:
+                    break
+        return
+    with anyio.CancelScope() as scope:
+
+        def watch(event: Event) -> None:
+            seen.append(event)
+            if len(seen) == last and how == "scope":
+                scope.cancel()
+            if len(seen) == last and how == "callback":
+                raise BrokenPipeError
+
+        with suppress(BrokenPipeError):
+            await session.run("Hi", on_event=watch)
 
 
 async def test_closing_a_stream_waits_until_its_tools_are_down():
