@@ -92,10 +92,10 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
             out.put(batch)
 
 
-def copy_batch(rng: np.random.Generator, alphabet: np.ndarray, rows: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random sequences followed by themselves; only the second half is to be produced."""
-    half = length // 2
-    first = alphabet[rng.integers(0, len(alphabet), (rows, half))]
+def copy_batch(rng: np.random.Generator, alphabet: np.ndarray, rows: int, half: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sequences without repeats, each followed by itself; only the second half is to be produced."""
+    order = rng.random((rows, len(alphabet))).argpartition(half - 1, 1)[:, :half]
+    first = alphabet[rng.permuted(order, axis=1)]
     ids = np.concatenate([first, first], 1)
     mask = np.zeros_like(ids, bool)
     mask[:, half + 1 :] = True
@@ -110,8 +110,11 @@ def optimizers(model: GlmForCausalLM, lr: float, muon_lr: float) -> list[torch.o
     return [torch.optim.Muon(inner, lr=muon_lr, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"), torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
-def loss_of(model: GlmForCausalLM, body: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy over the tokens the model has to produce.
+def loss_of(model: GlmForCausalLM, body: Any, ids: torch.Tensor, mask: torch.Tensor, alphabet: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean cross-entropy over the tokens the model has to produce, among those of the alphabet.
+
+    Tokens outside the alphabet get no gradient: Adam would push all that are never wanted into one
+    direction, and they would have to be told apart again later.
 
     On CPUs float32 is as fast as bfloat16 here, and compiling is what pays: it joins the small
     operations between the matrix products, which cost more than the products.
@@ -119,8 +122,13 @@ def loss_of(model: GlmForCausalLM, body: Any, ids: torch.Tensor, mask: torch.Ten
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=ids.is_cuda):
         hidden = body(input_ids=ids, use_cache=False).last_hidden_state
         wanted = mask[:, 1:]
-        logits = model.lm_head(hidden[:, :-1][wanted])
-    return torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted])
+        chosen, targets = hidden[:, :-1][wanted], ids[:, 1:][wanted]
+        if alphabet is None:
+            logits = model.lm_head(chosen)
+        else:
+            logits = chosen @ model.lm_head.weight[alphabet].T
+            targets = torch.searchsorted(alphabet, targets)
+    return torch.nn.functional.cross_entropy(logits.float(), targets)
 
 
 def export(model: GlmForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
@@ -142,6 +150,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--ffn", type=int, default=768)
     parser.add_argument("--copy-minutes", type=float, default=6)
+    parser.add_argument("--mix-minutes", type=float, default=12, help="how long copying goes on beside the conversations")
     parser.add_argument("--minutes", type=float, default=100)
     parser.add_argument("--tokens", type=int, default=12288, help="tokens a batch")
     parser.add_argument("--lr", type=float, default=3e-3)
@@ -171,8 +180,8 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     bases = [group["lr"] for opt in opts for group in opt.param_groups]
     log = (args.out / "log.jsonl").open("a")
 
-    def step(ids: torch.Tensor, mask: torch.Tensor, scale: float) -> float:
-        loss = loss_of(model, body, ids.to(device), mask.to(device))
+    def step(ids: torch.Tensor, mask: torch.Tensor, scale: float, alphabet: torch.Tensor | None = None) -> float:
+        loss = loss_of(model, body, ids.to(device), mask.to(device), alphabet)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         groups = [group for opt in opts for group in opt.param_groups]
@@ -184,24 +193,24 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         return loss.item()
 
     everything = rng.permutation([i for i in range(tokenizer.get_vocab_size()) if i not in {tokenizer.token_to_id(c) for c in tok.CONTROL}])
-    started, steps, size, smooth = time.time(), 0, 64, 9.0
+    started, steps, size, smooth = time.time(), 0, 64, 5.0
     while (spent := (time.time() - started) / 60) < args.copy_minutes:
-        rows = max(1, args.tokens // 2 // 128)
-        ids, mask = copy_batch(rng, everything[:size], rows, int(rng.integers(32, 160)))
-        smooth = 0.9 * smooth + 0.1 * step(ids, mask, min(1.0, (steps + 1) / 50))
+        alphabet = np.sort(everything[:size])
+        ids, mask = copy_batch(rng, alphabet, max(1, args.tokens // 2 // 64), int(rng.integers(8, 48)))
+        smooth = 0.9 * smooth + 0.1 * step(ids, mask, min(1.0, (steps + 1) / 50), torch.from_numpy(alphabet).to(device))
         steps += 1
         if steps % 25 == 0:
             print(f"copy {spent:.1f} min step {steps} alphabet {size} loss {smooth:.3f}", flush=True)
-        if smooth < 0.35 and size < len(everything):
-            size, smooth = min(len(everything), size * 2), smooth + 1
-        elif smooth < 0.05:
+        if smooth < 0.3 and size < len(everything):
+            size, smooth = min(len(everything), size * 4), smooth + 1
+        elif smooth < 0.03:
             break
     torch.save(model.state_dict(), args.out / "copy.pt")
 
     batches: multiprocessing.Queue[Any] = multiprocessing.Queue(maxsize=64)
     producer = multiprocessing.Process(target=_produce, args=(str(args.out / "tokenizer.json"), args.seed + 100, batches, args.tokens), daemon=True)
     producer.start()
-    started, steps, smooth, seen, saved = time.time(), 0, 3.0, 0, time.time()
+    started, steps, smooth, seen, saved, copied = time.time(), 0, 3.0, 0, time.time(), 0.0
     while (spent := (time.time() - started) / 60) < args.minutes:
         try:
             ids_array, mask_array = batches.get(timeout=120)
@@ -211,13 +220,16 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         # Warm up, hold, then fall to nearly nothing over the last 45 %.
         scale = min(1.0, (steps + 1) / 100, max(0.02, (1 - done) / 0.45))
         loss = step(torch.from_numpy(ids_array), torch.from_numpy(mask_array), scale)
+        if spent < args.mix_minutes and steps % 2 == 0:
+            # Words of one token each and rare tokens alike: copying must not depend on which.
+            copied = step(*copy_batch(rng, everything, max(1, args.tokens // 2 // 64), int(rng.integers(8, 48))), scale)
         if not math.isfinite(loss):
             raise SystemExit("the loss is not a number; lower --muon-lr")
         smooth = 0.98 * smooth + 0.02 * loss
         steps += 1
         seen += ids_array.size
         if steps % 50 == 0:
-            print(f"{spent:.1f} min step {steps} loss {smooth:.4f} lr x{scale:.2f} {seen / 60 / max(spent, 1e-3):,.0f} tokens/s", flush=True)
+            print(f"{spent:.1f} min step {steps} copy {copied:.2f} loss {smooth:.4f} lr x{scale:.2f} {seen / 60 / max(spent, 1e-3):,.0f} tokens/s", flush=True)
             log.write(json.dumps({"minutes": spent, "step": steps, "loss": smooth, "tokens": seen}) + "\n")
             log.flush()
         if time.time() - saved > 240:
