@@ -63,13 +63,21 @@ def _rows(described: ModelInfo) -> list[tuple[str, str]]:
         ("architecture", described.architecture or ""),
         ("parameters", _count(described.parameters)),
         ("numbers", described.dtype or ""),
-        ("weights", _size(described.weights_bytes)),
+        ("weights", _weights(described)),
         ("context", _count(described.context, "tokens")),
         ("vocabulary", _count(described.vocabulary, "tokens")),
         ("layers", _count(described.layers)),
         ("wire format", _with_reason(described.protocol or "unknown", described.protocol_why)),
         ("KV cache", _size(described.kv_bytes_per_token, " a token")),
     ]
+
+
+def _weights(described: ModelInfo) -> str:
+    size = _size(described.weights_bytes)
+    if described.here is not False:
+        return size
+    missing = "not in this folder" if described.kind == "folder" else "not downloaded"
+    return f"{missing} ({size})" if size else missing
 
 
 def _count(number: int | None, unit: str = "") -> str:

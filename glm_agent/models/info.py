@@ -16,7 +16,14 @@ from typing import Any, cast
 
 from ..errors import ConfigurationError, ModelLoadError
 from .load import EMBEDDED, embedded_folder, kind_of, model_name
-from .loading import Source, find_protocol, need_libraries, quiet, read_config
+from .loading import (
+    Source,
+    find_protocol,
+    has_weights,
+    need_libraries,
+    quiet,
+    read_config,
+)
 
 # Bytes of one number, by the names that safetensors and torch use.
 _BYTES = {
@@ -31,8 +38,9 @@ _HEADER_LIMIT = 100_000_000  # safetensors' own limit for its header, in bytes
 class ModelInfo:
     """A description of a model. What is not known is None.
 
-    `parameters` counts each stored number once. `context` is in tokens. `kv_bytes_per_token` is
-    what one token of context costs in `dtype`. `protocol_why` says what told the wire format.
+    `parameters` counts each stored number once. `context` is in tokens. `weights_bytes` is what the
+    weights take, or would take where they are not `here`. `kv_bytes_per_token` is what one token of
+    context costs in `dtype`. `protocol_why` says what told the wire format.
     """
 
     name: str
@@ -47,6 +55,7 @@ class ModelInfo:
     protocol: str | None = None
     protocol_why: str | None = None
     weights_bytes: int | None = None
+    here: bool | None = None
     kv_bytes_per_token: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,6 +106,7 @@ def model_info(
         protocol=wire,
         protocol_why=why,
         weights_bytes=size,
+        here=folder is not None and has_weights(folder),
         kv_bytes_per_token=_kv_bytes(config, str(dtype or "float32")),
     )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 INSTALL = "pip install 'glm-agent[local]'"
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 # The first releases run code of their own, which transformers 5 no longer takes; the "-hf" twins
 # hold the same weights for transformers' own GlmForCausalLM.
@@ -80,7 +80,7 @@ def read_config(source: Source) -> Mapping[str, Any]:
     config = _config_dict(source)
     model_type = config.get("model_type")
     if model_type == "chatglm":
-        raise ModelLoadError(_twin(source.where))
+        raise ModelLoadError(_twin(source))
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     if not str(model_type).startswith("glm") or model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
@@ -94,32 +94,37 @@ def read_config(source: Source) -> Mapping[str, Any]:
 def _config_dict(source: Source) -> Mapping[str, Any]:
     from transformers import PretrainedConfig
 
-    name = source.where.rsplit("/", 1)[-1].lower()
+    # Not asked of the hub first: without a network it tries for half a minute.
+    if source.folder is None and _base_name(source) in _TWINS:
+        raise ModelLoadError(_twin(source))
     try:
         with quiet():
             config, _ = PretrainedConfig.get_config_dict(
                 str(source.folder or source.where), **source.options()
             )
     except (OSError, ValueError, RuntimeError) as error:
-        if source.folder is None and name in _TWINS:
-            raise ModelLoadError(_twin(source.where)) from error
         raise ModelLoadError(_not_found(source, error)) from error
     return config
 
 
 def _not_found(source: Source, error: Exception) -> str:
     if source.folder is not None:
-        return f"{source.where} has an unreadable config.json: {first_line(error)}"
+        reason = first_line(error, 200).rstrip(".")
+        return f"{source.where} has an unreadable config.json: {reason}; download it again"
     return (
         f"no folder {source.where!r} here, and the model hub gives no model of this name "
         f"({type(error).__name__}); check the name and the network, or download it first"
     )
 
 
-def _twin(where: str) -> str:
-    twin = _TWINS.get(where.rstrip("/").rsplit("/", 1)[-1].lower(), "zai-org/glm-4-9b-chat-hf")
+def _base_name(source: Source) -> str:
+    return source.where.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def _twin(source: Source) -> str:
+    twin = _TWINS.get(_base_name(source), "zai-org/glm-4-9b-chat-hf")
     return (
-        f"{where} needs remote code that transformers no longer runs; "
+        f"{source.where} needs remote code that transformers no longer runs; "
         f"use its twin {twin}, the same weights for transformers' own code"
     )
 
@@ -223,7 +228,8 @@ def load_encoder(source: Source, protocol: Protocol) -> TokenizerEncoder:
         encoder = encoder_for(tokenizer)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise ModelLoadError(
-            f"{source.where} has no tokenizer that can be loaded: {first_line(error)}"
+            f"{source.where} has no tokenizer that can be loaded: {first_line(error, 200)}; "
+            "take tokenizer.json from the model that it belongs to"
         ) from error
     except ConfigurationError as error:
         raise ModelLoadError(f"{source.where}: {error}") from error
@@ -236,13 +242,18 @@ def load_encoder(source: Source, protocol: Protocol) -> TokenizerEncoder:
     return encoder
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether a folder holds weights of any kind."""
+    return any(True for glob in _WEIGHTS for _ in folder.glob(glob))
+
+
 def _load_weights(source: Source, device: torch.device, dtype: torch.dtype) -> Any:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     folder = source.folder
-    if folder is not None and not any(True for glob in _WEIGHTS for _ in folder.glob(glob)):
+    if folder is not None and not has_weights(folder):
         raise ModelLoadError(f"{source.where} has no weights (model.safetensors); download them")
     try:
         with quiet():
@@ -262,7 +273,8 @@ def _load_weights(source: Source, device: torch.device, dtype: torch.dtype) -> A
         ) from error
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelLoadError(
-            f"the weights of {source.where} cannot be loaded: {first_line(error)}"
+            f"the weights of {source.where} cannot be loaded: {first_line(error, 200)}; "
+            "download the checkpoint again"
         ) from error
 
 
@@ -291,17 +303,20 @@ def _sampling(model: Any) -> Sampling:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Keep transformers' progress bars and warnings off the terminal, and restore them after."""
+    """Keep progress bars and warnings of transformers and the hub off the terminal, for a while."""
+    from huggingface_hub.utils import logging as hub
     from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
+    verbosity, hub_verbosity = logging.get_verbosity(), hub.get_verbosity()
     bars = logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    hub.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
+        hub.set_verbosity(hub_verbosity)
         if bars:
             logging.enable_progress_bar()
 

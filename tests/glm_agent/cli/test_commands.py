@@ -96,6 +96,15 @@ def test_models_list_begins_with_what_is_here(cli: CommandLine):
     assert "http://127.0.0.1:1/v1" in json.loads(done.stdout)
 
 
+def test_models_info_says_when_weights_are_missing(cli: CommandLine):
+    pytest.importorskip("transformers")
+    config = {"model_type": "glm", "architectures": ["GlmForCausalLM"], "dtype": "bfloat16"}
+    (cli.folder / "config.json").write_text(json.dumps(config))
+    done = cli.run("models", "info", ".")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not in this folder (18.8 GB)" in done.stdout
+
+
 def test_models_info_of_a_server_asks_nothing(cli: CommandLine):
     done = cli.run("models", "info", "http://127.0.0.1:1/v1", "--json")
     described = json.loads(done.stdout)

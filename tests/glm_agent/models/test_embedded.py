@@ -16,7 +16,8 @@ from glm_agent.protocol import encoder_for, protocol_for
 from training.evaluate import evaluate
 
 pytestmark = pytest.mark.skipif(
-    not (EMBEDDED_FOLDER / "model.safetensors").is_file(), reason="the embedded model's weights are not in this checkout"
+    not (EMBEDDED_FOLDER / "model.safetensors").is_file(),
+    reason="the embedded model's weights are not in this checkout",
 )
 
 

@@ -126,6 +126,7 @@ def test_info_of_a_folder(tiny) -> None:
     assert info.parameters == model.num_parameters()
     assert info.dtype == "float32"
     assert info.weights_bytes == info.parameters * 4
+    assert info.here
     assert (info.context, info.layers) == (512, 2)
     assert info.vocabulary == model.config.vocab_size
     assert info.kv_bytes_per_token == 2 * 2 * 2 * 8 * 4
@@ -143,6 +144,7 @@ def test_info_without_weights_counts_on_the_shape_alone(tiny, tmp_path) -> None:
     info = model_info(tmp_path)
     assert info.parameters == 9_399_951_360
     assert info.weights_bytes == 18_799_902_720
+    assert info.here is False
     assert info.kv_bytes_per_token == 40_960
     assert info.context == 131_072
 
@@ -155,7 +157,7 @@ def test_info_of_embedded(embedded) -> None:
 
 def test_info_of_a_server_asks_nobody() -> None:
     info = model_info("http://127.0.0.1:1/v1")
-    assert (info.kind, info.parameters) == ("server", None)
+    assert (info.kind, info.parameters, info.here) == ("server", None, None)
 
 
 def test_info_of_what_is_not_there() -> None:

@@ -69,6 +69,7 @@ async def test_broken_weights(copy, content: bytes) -> None:
     (copy / "model.safetensors").write_bytes(content)
     text = await failure(TransformersModel(copy))
     assert "the weights of" in text
+    assert "download the checkpoint again" in text
 
 
 async def test_half_downloaded_weights(copy) -> None:
@@ -96,9 +97,10 @@ async def test_weights_of_another_shape(copy) -> None:
     assert "tensors" in text or "cannot be loaded" in text
 
 
-async def test_a_folder_without_tokenizer(copy) -> None:
-    (copy / "tokenizer.json").unlink()
-    (copy / "tokenizer_config.json").unlink()
+@pytest.mark.parametrize("also", [(), ("tokenizer_config.json",)])
+async def test_a_folder_without_tokenizer(copy, also) -> None:
+    for name in ("tokenizer.json", *also):
+        (copy / name).unlink()
     assert "has no tokenizer.json" in await failure(TransformersModel(copy))
 
 
@@ -138,8 +140,11 @@ async def test_the_first_glm4_checkpoint_names_its_twin(copy) -> None:
 
 
 @pytest.mark.parametrize("owner", ["THUDM", "zai-org"])
-async def test_its_hub_id_does_too_without_a_network(owner: str) -> None:
-    text = await failure(TransformersModel(f"{owner}/glm-4-9b-chat-1m", local_files_only=True))
+async def test_its_hub_id_does_too_without_asking_the_hub(owner: str, monkeypatch) -> None:
+    from transformers import PretrainedConfig
+
+    monkeypatch.delattr(PretrainedConfig, "get_config_dict")
+    text = await failure(TransformersModel(f"{owner}/glm-4-9b-chat-1m"))
     assert "zai-org/glm-4-9b-chat-1m-hf" in text
 
 
