@@ -91,6 +91,7 @@ class Turn:
         self._settings = settings
         self._limits = limits
         self._usage = Usage()
+        self._written = 0  # tokens of the last reply
         self._emit: Emit = _ignore
 
     async def run(self, emit: Emit) -> Outcome:
@@ -129,11 +130,21 @@ class Turn:
             if message.calls:
                 continue
             if message.truncated:
-                raise LimitExceeded(
-                    f"the answer was cut at max_tokens={self._settings.max_tokens};"
-                    " raise Settings(max_tokens=...) or --max-tokens"
-                )
+                raise LimitExceeded(self._cut_short())
             return message.text
+
+    def _cut_short(self) -> str:
+        written, limit = self._written, self._settings.max_tokens
+        if written < limit:
+            return (
+                f"the answer was cut after {written} tokens, before max_tokens={limit}: the model's"
+                " context is full, or its server has a limit of its own; shorten the conversation"
+                " or the tools' output"
+            )
+        return (
+            f"the answer was cut at max_tokens={limit};"
+            " raise Settings(max_tokens=...) or --max-tokens"
+        )
 
     def _check_limits(self) -> None:
         usage, limits = self._usage, self._limits
@@ -189,6 +200,7 @@ class Turn:
                 await close()
         transcript.append(item.message)
         self._usage += replace(item.usage, steps=1, seconds=0.0)
+        self._written = item.usage.completion_tokens
         return item.message
 
     async def _next(self, stream: AsyncIterator[ReplyEvent | Reply]) -> ReplyEvent | Reply:

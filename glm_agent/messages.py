@@ -38,7 +38,7 @@ class ToolSpec:
     kind: ToolKind = "function"
 
     def function(self) -> dict[str, Any]:
-        """The inner `function` object, as GLM-4 prints it and as OpenAI's `tools` field holds it."""
+        """The inner `function` object, as GLM-4 prints it and OpenAI's `tools` field holds it."""
         return {
             "name": self.name,
             "description": self.description,

@@ -9,23 +9,41 @@ Does not do: running tools, retrying, deciding when a run ends.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+from ..errors import ConfigurationError
 from ..events import ReplyEvent
 from ..messages import Assistant, Message, Piece, ToolSpec, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to generate. `temperature` 0 is greedy; None leaves a value to the model's default."""
+    """How to generate. `temperature` 0 is greedy; None leaves a value to the model's default.
+
+    Raises:
+        ConfigurationError: a value that no model could follow.
+    """
 
     max_tokens: int = 1024
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ConfigurationError(f"max_tokens={self.max_tokens}: it must be at least one")
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise ConfigurationError(f"temperature={self.temperature}: it must be 0 or above")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ConfigurationError(f"top_p={self.top_p}: it must be above 0 and at most 1")
+        if self.top_k is not None and self.top_k < 0:
+            raise ConfigurationError(f"top_k={self.top_k}: it must be 0 (all tokens) or above")
+        if self.seed is not None and not -(2**63) <= self.seed < 2**63:
+            raise ConfigurationError(f"seed={self.seed}: it must fit into 64 bits")
 
 
 @dataclass(frozen=True, slots=True)

@@ -420,10 +420,17 @@ async def test_tokens_are_limited():
         await agent(*[for_ever] * 9, limits=Limits(tokens=50)).run("Hi")
 
 
-async def test_an_answer_that_was_cut_says_how_to_have_it_whole():
-    reply = ScriptedReply("\nOnce upon a", truncated=True)
-    with pytest.raises(LimitExceeded, match="max_tokens=7") as caught:
-        await agent(reply, settings=Settings(max_tokens=7)).run("Hi")
+@pytest.mark.parametrize(
+    ("max_tokens", "said"),
+    [
+        (3, r"raise Settings\(max_tokens="),
+        (1024, "before max_tokens=1024.*shorten the conversation"),
+    ],
+)
+async def test_an_answer_that_was_cut_says_how_to_have_it_whole(max_tokens: int, said: str):
+    reply = ScriptedReply("\nOnce upon a", truncated=True)  # 12 characters count as 3 tokens
+    with pytest.raises(LimitExceeded, match=said) as caught:
+        await agent(reply, settings=Settings(max_tokens=max_tokens)).run("Hi")
     assert caught.value.transcript is not None
     assert isinstance(last := caught.value.transcript[-1], Assistant)
     assert last.text == "Once upon a"
@@ -439,6 +446,25 @@ async def test_a_call_that_was_cut_is_an_observation():
 def test_limits_leave_room_to_run(limits: dict[str, Any]):
     with pytest.raises(ConfigurationError, match=next(iter(limits))):
         Limits(**limits)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_tokens": 0},
+        {"temperature": -0.1},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"top_p": float("nan")},
+        {"top_k": -1},
+        {"seed": 2**63},
+    ],
+)
+def test_settings_are_such_that_a_model_can_follow_them(settings: dict[str, Any]):
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        Settings(**settings)
 
 
 # ── cancellation ──────────────────────────────────────────────────────────────────────────────
