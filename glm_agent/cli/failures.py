@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ _KINDS: tuple[tuple[type[BaseException], str, int], ...] = (
     (errors.RunError, "run", 3),
     (errors.GlmAgentError, "run", 3),
 )
+
+
+# What a disk says that takes no more of our output.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Terminated(BaseException):
@@ -63,6 +68,8 @@ def failure(error: BaseException) -> Failure:
     for kind, name, code in _KINDS:
         if isinstance(error, kind):
             return Failure(name, str(error), code)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return Failure("output", f"the output cannot be written: {error.strerror}", 3)
     what = " ".join(str(error).split())
     return Failure(
         "internal",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import glm_agent
 from glm_agent.cli.app import group
 
-from .conftest import CommandLine
+from .conftest import COMMAND, CommandLine, Server
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -94,6 +95,24 @@ def test_tools_schema_is_a_json_schema(cli: CommandLine, options: tuple[str, ...
 def test_models_list_begins_with_what_is_here(cli: CommandLine):
     done = cli.run("models", "list", "--json", GLM_AGENT_MODEL="http://127.0.0.1:1/v1")
     assert "http://127.0.0.1:1/v1" in json.loads(done.stdout)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk to write to")
+@pytest.mark.parametrize("arguments", [("--help",), ("tools", "schema"), ("run", "hi", "--json")])
+def test_a_full_disk_is_told_in_one_line(cli: CommandLine, server: Server, arguments):
+    server.replies = ["\nHello.<|user|>"]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [*COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=cli.environment | {"GLM_AGENT_MODEL": server.url},
+            check=False,
+        )
+    assert process.returncode == 3
+    assert process.stderr == "error: the output cannot be written: No space left on device\n"
 
 
 def test_models_info_says_when_weights_are_missing(cli: CommandLine):
