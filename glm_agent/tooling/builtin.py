@@ -47,8 +47,8 @@ def tool_factory(name: str) -> Callable[..., Any] | Tool:
         raise
     except BaseException as error:  # a stranger's import may raise anything, SystemExit too
         raise ConfigurationError(
-            f"The tool {name!r} of the package {_package(points[0])} cannot be imported: "
-            f"{one_line(error)}. Reinstall or update the package."
+            f"the tool {name!r} of the package {_package(points[0])} cannot be imported: "
+            f"{one_line(error)}; reinstall or update the package"
         ) from error
 
 
@@ -65,7 +65,7 @@ def make_tool(target: Any, settings: dict[str, Any], where: str) -> Tool:
     """A tool from a `Tool`, a subclass of it, or a factory. `where` names it in errors."""
     if isinstance(target, Tool):
         if settings:
-            raise ConfigurationError(f"{where} takes no settings: remove {', '.join(settings)}.")
+            raise ConfigurationError(f"{where} takes no settings: remove {', '.join(settings)}")
         return target
     for key in settings:
         known = setting_names(target)
@@ -78,7 +78,7 @@ def make_tool(target: Any, settings: dict[str, Any], where: str) -> Tool:
     except Exception as error:
         raise ConfigurationError(f"{where} cannot be made: {one_line(error)}") from error
     if not isinstance(made, Tool):
-        raise ConfigurationError(f"{where} is no Tool but {type(made).__name__}.")
+        raise ConfigurationError(f"{where} is no Tool but {type(made).__name__}")
     return made
 
 
@@ -101,7 +101,7 @@ def load_tools(items: Iterable[Any]) -> list[Tool]:
     for two tools of one name, and what `tool_named` and `load_registry` raise.
     """
     if isinstance(items, str | bytes | Tool | dict) or not hasattr(items, "__iter__"):
-        raise ConfigurationError(f"Tools come in a list, such as [{_shown(items)}].")
+        raise ConfigurationError(f"tools come in a list, such as [{_shown(items)}]")
     tools = [tool for item in items for tool in _resolve(item)]
     refuse_duplicates(tools)
     return tools
@@ -113,8 +113,8 @@ def refuse_duplicates(tools: Iterable[Tool]) -> None:
     for tool in tools:
         if tool.name in seen:
             raise ConfigurationError(
-                f"Two tools are named {tool.name!r}. Give one another name, "
-                "with @tool(name=...) or `name:` in the registry."
+                f"two tools are named {tool.name!r}; give one another name, "
+                "with @tool(name=...) or `name:` in the registry"
             )
         seen.add(tool.name)
 
@@ -124,7 +124,7 @@ def as_tool(item: Any) -> Tool:
     if isinstance(item, Tool):
         if isinstance(item, FunctionTool) and item.is_unbound:
             raise ToolDefinitionError(
-                f"{item.name} is a method: pass the tool of an object, object.{item.name}."
+                f"{item.name} is a method: pass the tool of an object, object.{item.name}"
             )
         return item
     if isinstance(item, types.MethodType) and isinstance(item.__func__, FunctionTool):
@@ -134,7 +134,7 @@ def as_tool(item: Any) -> Tool:
     if callable(item):
         return FunctionTool(item)
     raise ConfigurationError(
-        f"{_shown(item)} is no tool: pass a Tool, a function, a tool's name or a .yaml file."
+        f"{_shown(item)} is no tool: pass a Tool, a function, a tool's name or a .yaml file"
     )
 
 
@@ -156,7 +156,7 @@ def instead(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, 1, 0.6)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f". Known: {', '.join(known)}." if known else "; it has none."
+    return f"; known: {', '.join(known)}" if known else "; it has none"
 
 
 def one_line(error: BaseException) -> str:
@@ -169,7 +169,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _unknown(name: str) -> str:
-    return f"No installed package provides a tool named {name!r}{instead(name, available_tools())}"
+    return f"no installed package provides a tool named {name!r}{instead(name, available_tools())}"
 
 
 def _package(point: EntryPoint) -> str:

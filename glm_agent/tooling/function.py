@@ -55,14 +55,14 @@ class FunctionTool(Tool, Generic[P, R]):
         names: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(function, classmethod):
-            raise ToolDefinitionError("Write @classmethod above @tool, not below.")
+            raise ToolDefinitionError("write @classmethod above @tool, not below")
         if isinstance(function, type):
             raise ToolDefinitionError(
-                f"{function.__name__} is a class: pass a function, or an object that can be called."
+                f"{function.__name__} is a class: pass a function, or an object that can be called"
             )
         if not callable(function):
             raise ToolDefinitionError(
-                f"A tool is made from a function, not from {type(function).__name__}."
+                f"a tool is made from a function, not from {type(function).__name__}"
             )
         self.function = function
         self._signature = read_signature(function, names or {})
@@ -188,16 +188,16 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ToolDefinitionError(
             f"{name!r} cannot be a tool's name: use 1 to 64 letters, digits, '_', '-' or '.'"
-            + (", with @tool(name=...)." if name == "<lambda>" else ".")
+            + (", with @tool(name=...)" if name == "<lambda>" else "")
         )
 
 
 def check_limits(name: str, timeout: float | None, max_chars: int) -> None:
     """Raise `ToolDefinitionError` for limits that are not above zero."""
     if timeout is not None and not timeout > 0:
-        raise ToolDefinitionError(f"{name}: timeout must be above 0 seconds, or None for no limit.")
+        raise ToolDefinitionError(f"{name}: timeout must be above 0 seconds, or None for no limit")
     if max_chars <= 0:
-        raise ToolDefinitionError(f"{name}: max_chars must be above 0.")
+        raise ToolDefinitionError(f"{name}: max_chars must be above 0")
 
 
 def _is_async(function: Any) -> bool:

@@ -105,7 +105,7 @@ class HttpTool(Tool):
         try:
             check_name(name)
         except ToolDefinitionError as error:
-            mistakes.append((("name",), str(error).rstrip(".")))
+            mistakes.append((("name",), str(error)))
         found: list[Mistake] = []
         declared = read_parameters(parameters or {}, found)
         mistakes += [(("parameters", *place), message) for place, message in found]

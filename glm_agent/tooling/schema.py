@@ -206,12 +206,12 @@ def _definition_error(
         except _DEFINITION_ERRORS as reason:
             if isinstance(reason, PydanticUserError) and reason.code == "typed-dict-version":
                 return ToolDefinitionError(
-                    f"{owner}: parameter {parameter.name!r}: {reason.message.rstrip('.')}."
+                    f"{owner}: parameter {parameter.name!r}: {reason.message.rstrip('.')}"
                 )
             shown = getattr(parameter.annotation, "__name__", None) or str(parameter.annotation)
             return ToolDefinitionError(
                 f"{owner}: parameter {parameter.name!r} has the type {shown}, which JSON cannot "
-                "express. Use text, numbers, lists, dictionaries, Literal, Enum, dataclasses or "
-                "pydantic models."
+                "express; use text, numbers, lists, dictionaries, Literal, Enum, dataclasses or "
+                "pydantic models"
             )
     return ToolDefinitionError(f"{owner}: {str(error).splitlines()[0]}")

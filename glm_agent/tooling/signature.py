@@ -57,10 +57,10 @@ def read_signature(function: Callable[..., Any], names: Mapping[str, Any]) -> Si
         signature = inspect.signature(function)
     except (ValueError, TypeError):
         raise ToolDefinitionError(
-            f"{name}: its signature cannot be read. Wrap it in a function with type hints."
+            f"{name}: its signature cannot be read; wrap it in a function with type hints"
         ) from None
     if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
-        raise ToolDefinitionError(f"{name}: a tool cannot yield. Return a text or a list.")
+        raise ToolDefinitionError(f"{name}: a tool cannot yield; return a text or a list")
 
     hidden = function.keywords if isinstance(function, functools.partial) else {}
     documentation = read_docstring(_docstring(function, plain))
@@ -129,13 +129,13 @@ def _is_self(parameter: inspect.Parameter, plain: Any, function: Any) -> bool:
 def _refuse_variadic(name: str, parameter: inspect.Parameter) -> None:
     if parameter.kind is parameter.VAR_POSITIONAL:
         raise ToolDefinitionError(
-            f"{name}: a model cannot fill *{parameter.name}. "
-            f"Take a list instead: {parameter.name}: list[str]."
+            f"{name}: a model cannot fill *{parameter.name}; "
+            f"take a list instead: {parameter.name}: list[str]"
         )
     if parameter.kind is parameter.VAR_KEYWORD:
         raise ToolDefinitionError(
-            f"{name}: a model cannot fill **{parameter.name}. Write its parameters out, "
-            f"or take a dictionary: {parameter.name}: dict[str, str]."
+            f"{name}: a model cannot fill **{parameter.name}; write its parameters out, "
+            f"or take a dictionary: {parameter.name}: dict[str, str]"
         )
 
 
@@ -155,8 +155,8 @@ def _annotation(
         )
     except Exception as error:
         raise ToolDefinitionError(
-            f"{name}: the type hint of {parameter.name!r} cannot be read ({error}). "
-            "Import the type at run time, not only under TYPE_CHECKING."
+            f"{name}: the type hint of {parameter.name!r} cannot be read ({error}); "
+            "import the type at run time, not only under TYPE_CHECKING"
         ) from error
     return hints[parameter.name]
 

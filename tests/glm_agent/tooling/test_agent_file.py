@@ -89,7 +89,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ),
     (
         "model: x\ntools: [zzz]",
-        ["2:9: no tool named 'zzz' is installed. Known: python, simple_browser."],
+        ["2:9: no tool named 'zzz' is installed; known: python, simple_browser"],
     ),
     ("limits: 3", ["1:9: limits should be a mapping (key: value), not a single value"]),
     ("limits: {stps: 3}", ["1:10: unknown key 'stps'; did you mean 'steps'?"]),

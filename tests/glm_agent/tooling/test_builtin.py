@@ -97,7 +97,7 @@ def test_what_is_wrong_with_settings_is_said(install: Install, tmp_path: Path) -
     assert [str(found).removeprefix(f"{path}:") for found in check_registry(path)] == [
         "2:3: dice needs the setting 'sides'",
         '3:26: sides: should be a valid integer (got "six")',
-        "4:20: ready has no setting 'x'. Known: timeout, max_chars.",
+        "4:20: ready has no setting 'x'; known: timeout, max_chars",
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_broken_package_is_named_and_breaks_no_other(
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(UnknownToolError, match="named 'pyhton'; did you mean 'python'"):
         tool_named("pyhton")
-    with pytest.raises(UnknownToolError, match="Known: python, simple_browser"):
+    with pytest.raises(UnknownToolError, match="known: python, simple_browser"):
         tool_named("zzz")
 
 
@@ -147,13 +147,13 @@ def test_a_mix_of_everything(tmp_path: Path) -> None:
 def test_two_tools_of_one_name_are_refused() -> None:
     def twice() -> None: ...
 
-    with pytest.raises(ConfigurationError, match="Two tools are named 'twice'"):
+    with pytest.raises(ConfigurationError, match="two tools are named 'twice'"):
         load_tools([twice, twice])
 
 
 @pytest.mark.parametrize("items", ["python", b"python", {"python": 1}, tool_named])
 def test_what_is_no_list_is_refused(items: Any) -> None:
-    with pytest.raises(ConfigurationError, match="Tools come in a list"):
+    with pytest.raises(ConfigurationError, match="tools come in a list"):
         load_tools(items)
 
 

@@ -238,7 +238,7 @@ DEFINITIONS: list[tuple[dict[str, Any], tuple[Any, ...], str]] = [
     ({"url": "http://u:{city}@x.org/"}, ("url",), "the model may not choose the host"),
     ({"url": "http://x.org/{citty}"}, ("url",), "no parameter 'citty'; did you mean 'city'?"),
     ({"url": "http://x.org/{maybe}"}, ("url",), "'maybe' may be left out of a call"),
-    ({"query": {"q": "{x}"}}, ("query", "q"), "no parameter 'x'. Known: city, maybe."),
+    ({"query": {"q": "{x}"}}, ("query", "q"), "no parameter 'x'; known: city, maybe"),
     ({"json": [{"a": "{x}"}], "method": "POST"}, ("json", 0, "a"), "no parameter 'x'"),
     ({"json": {}, "method": "GET"}, ("json",), "a GET request has no body: use method POST"),
     ({"method": "FETCH"}, ("method",), "no method 'FETCH'"),

@@ -203,7 +203,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ),
     (
         "tools:\n- builtin: zzz",
-        ["2:12: no tool named 'zzz' is installed. Known: python, simple_browser."],
+        ["2:12: no tool named 'zzz' is installed; known: python, simple_browser"],
     ),
     (
         "tools:\n- builtin: python\n  timout: 3",
@@ -292,7 +292,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
         "tools:\n- http:\n    url: http://x/{citty}\n    headers:\n      A: '{b}'\n  parameters: {city: string}\n  name: h",
         [
             "3:10: no parameter 'citty'; did you mean 'city'?",
-            "5:10: no parameter 'b'. Known: city.",
+            "5:10: no parameter 'b'; known: city",
         ],
     ),
     ("tools:\n- http: {query: {}}\n  name: h", ["2:9: 'url' is missing"]),

@@ -392,11 +392,11 @@ def refused(message: str) -> Any:
     return keep
 
 
-@refused(r"\*names. Take a list instead: names: list\[str\]")
+@refused(r"\*names; take a list instead: names: list\[str\]")
 def starred(*names: str) -> None: ...
 
 
-@refused(r"\*\*options. Write its parameters out, or take a dictionary")
+@refused(r"\*\*options; write its parameters out, or take a dictionary")
 def double_starred(**options: str) -> None: ...
 
 
@@ -412,7 +412,7 @@ def with_foreign_class(where: Path2) -> None: ...
 def unknown_hint(value: NoSuchType) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
-@refused("cannot yield. Return a text or a list")
+@refused("cannot yield; return a text or a list")
 def yielding():
     yield 1
 
