@@ -31,7 +31,7 @@ from ..messages import ToolCall, ToolSpec
 from .base import Tool, ToolContext, ToolOutput
 from .builtin import instead
 from .function import check_limits, check_name
-from .json_types import Mistake, read_parameters
+from .json_types import Mistake, parameter_names, read_parameters
 from .outputs import outputs_of, to_json
 from .schema import Arguments
 from .templates import MISSING, Placeholder, Template, as_text, fill, parse_tree
@@ -121,13 +121,12 @@ class HttpTool(Tool):
         self.timeout = timeout
         self.max_chars = max_chars
 
-        known = [parameter.name for parameter in declared]
-        if not found:
-            trees = {"url": self._url, "query": self._query}
-            trees |= {"headers": self._headers, "json": self._json}
-            mistakes += [
-                mistake for key, tree in trees.items() for mistake in _unknown(tree, known, (key,))
-            ]
+        known = parameter_names(parameters or {})
+        trees = {"url": self._url, "query": self._query}
+        trees |= {"headers": self._headers, "json": self._json}
+        mistakes += [
+            mistake for key, tree in trees.items() for mistake in _unknown(tree, known, (key,))
+        ]
         optional = {item.name for item in declared if not item.required and item.default is None}
         mistakes += _url_mistakes(url, self._url, optional, allow_any_host)
         if method not in METHODS:

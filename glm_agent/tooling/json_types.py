@@ -55,7 +55,7 @@ def read_parameters(raw: Mapping[str, Any], mistakes: list[Mistake]) -> list[Par
     """The parameters that a mapping describes; what is wrong is added to `mistakes`."""
     required: list[Any] | None = None
     start: tuple[str, ...] = ()
-    if raw.get("type") == "object" and isinstance(raw.get("properties"), dict):
+    if _is_schema(raw):
         for word in raw:
             if word not in ("type", "properties", "required", "description"):
                 mistakes.append(((word,), f"{word!r} is not supported here"))
@@ -71,6 +71,15 @@ def read_parameters(raw: Mapping[str, Any], mistakes: list[Mistake]) -> list[Par
         if parameter is not None:
             parameters.append(parameter)
     return parameters
+
+
+def parameter_names(raw: Mapping[str, Any]) -> list[str]:
+    """The names in a mapping that `read_parameters` takes, also of parameters that are wrong."""
+    return list(raw["properties"] if _is_schema(raw) else raw)
+
+
+def _is_schema(raw: Mapping[str, Any]) -> bool:
+    return raw.get("type") == "object" and isinstance(raw.get("properties"), dict)
 
 
 def _parameter(

@@ -284,6 +284,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     (
         "tools:\n- http:\n    url: http://x/{citty}\n    name: g\n  parameters: {city: strin}\n  name: h",
         [
+            "3:10: no parameter 'citty'; did you mean 'city'?",
             "4:5: 'name' is given twice, here and beside http",
             "5:22: type: no type 'strin'; did you mean 'string'?",
         ],
