@@ -23,7 +23,7 @@ from ..errors import GlmAgentError, Problem, RegistryError
 from ..limits import Limits
 from ..models.base import Settings
 from .base import Tool
-from .editor_schema import list_schema, object_schema
+from .editor_schema import file_schema, list_schema, object_schema, or_nothing
 from .registry import mapping, one_line_of, read_tools, sorted_problems, unknown_keys, validated
 from .resolve import settings_of
 from .yaml_source import Source, read_yaml
@@ -66,22 +66,31 @@ def check_agent_file(path: str | os.PathLike[str]) -> list[Problem]:
 
 def agent_schema() -> dict[str, Any]:
     """The JSON Schema of agent files, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "glm-agent agent",
+    lists = list_schema()
+    registry = {
         "type": "object",
-        "properties": {
-            "model": {
-                "type": "string",
-                "description": "embedded, a hub id, a path (./... starts at this file), or a URL.",
-            },
-            "instructions": {"type": "string", "description": "What the agent is told to be."},
-            **list_schema(),
-            "limits": object_schema(Limits, "How far a run may go."),
-            "settings": object_schema(Settings, "How the model generates."),
-        },
+        "description": "All tools of a registry.",
+        "properties": {"registry": {"type": "string"}},
+        "required": ["registry"],
         "additionalProperties": False,
     }
+    return file_schema(
+        "glm-agent agent",
+        {
+            "model": {
+                "type": ["string", "null"],
+                "description": "embedded, a hub id, a path (./... starts at this file), or a URL.",
+            },
+            "instructions": {
+                "type": ["string", "null"],
+                "description": "What the agent is told to be.",
+            },
+            **lists,
+            "tools": {"anyOf": [lists["tools"], registry, {"type": "null"}]},
+            "limits": or_nothing(object_schema(Limits, "How far a run may go.")),
+            "settings": or_nothing(object_schema(Settings, "How the model generates.")),
+        },
+    )
 
 
 def _read(source: Source) -> AgentConfig:

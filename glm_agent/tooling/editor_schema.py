@@ -7,7 +7,7 @@ Does not do: checking files (`registry.py` does, and says more).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
@@ -21,16 +21,24 @@ from .resolve import Setting, adapter_of, settings_of
 from .schema import SchemaGenerator
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_VARIABLE = {"type": "string", "pattern": r"\$\{"}
 
 
 def registry_schema() -> dict[str, Any]:
     """The JSON Schema of registry files, for editors (`glm-agent tools schema`)."""
+    return file_schema("glm-agent tool registry", list_schema(), ["tools"])
+
+
+def file_schema(
+    title: str, properties: Mapping[str, Any], required: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The schema of a file with these keys, whose values may come from the environment."""
     return {
         "$schema": _DIALECT,
-        "title": "glm-agent tool registry",
+        "title": title,
         "type": "object",
-        "properties": list_schema(),
-        "required": ["tools"],
+        "properties": {key: _with_variables(node) for key, node in properties.items()},
+        **({"required": list(required)} if required else {}),
         "additionalProperties": False,
     }
 
@@ -44,13 +52,18 @@ def list_schema() -> dict[str, Any]:
     members += [_builtin(name) for name in names]
     members += [_model(PythonEntry), *_http(), _model(RegistryEntry)]
     return {
-        "defaults": _model(Limits),
+        "defaults": or_nothing(_model(Limits)),
         "tools": {
             "type": "array",
             "description": "The tools, in the order in which the model is told of them.",
             "items": {"anyOf": members},
         },
     }
+
+
+def or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema of one type, for a key that may also stand there without a value."""
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def object_schema(make: Callable[..., Any], description: str) -> dict[str, Any]:
@@ -64,6 +77,25 @@ def object_schema(make: Callable[..., Any], description: str) -> dict[str, Any]:
     }
     required = [name for name, setting in settings.items() if setting.required]
     return {**schema, "required": required} if required else schema
+
+
+def _with_variables(node: dict[str, Any]) -> dict[str, Any]:
+    """The same schema, which takes `${NAME}` for what is not text, too."""
+    node = dict(node)
+    if "properties" in node:
+        properties = node["properties"].items()
+        node["properties"] = {name: _with_variables(part) for name, part in properties}
+    if "items" in node:
+        node["items"] = _with_variables(node["items"])
+    if "anyOf" in node:
+        members: list[dict[str, Any]] = []
+        for member in map(_with_variables, node["anyOf"]):
+            members += [one for one in member.get("anyOf", [member]) if one not in members]
+        node["anyOf"] = members
+    if node.get("type") not in ("integer", "number", "boolean"):
+        return node
+    said = {key: node.pop(key) for key in ("description", "default") if key in node}
+    return {**said, "anyOf": [node, _VARIABLE]}
 
 
 def _http() -> list[dict[str, Any]]:

@@ -190,6 +190,8 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     problem = (error.problem or "not YAML").strip()
     if "'\\t'" in problem:
         return "a tab; YAML is indented with spaces"
+    if "but got '{'" in problem:
+        return "a brace in the middle of a text: put the text in quotes"
     return f"{problem} ({error.context})" if error.context else problem
 
 

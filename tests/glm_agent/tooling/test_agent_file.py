@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from glm_agent.errors import RegistryError
 from glm_agent.limits import Limits
@@ -129,3 +131,18 @@ def test_the_schema_for_editors() -> None:
         *("model", "instructions", "tools", "defaults", "limits", "settings")
     }
     assert set(schema["properties"]["limits"]["properties"]) == {"steps", "seconds", "tokens"}
+    Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model:\ninstructions:\ntools:\nlimits:\nsettings:",
+        "model: x\ntools: {registry: tools.yaml}",
+        "limits: {steps: '${T:-3}', seconds: null}\nsettings: {temperature: 0, seed: '${T:-1}'}",
+    ],
+)
+def test_the_schema_for_editors_takes_what_is_right(folder: Path, text: str) -> None:
+    (folder / "tools.yaml").write_text("tools: [python]")
+    assert check_registry(write(folder, text)) == []
+    Draft202012Validator(agent_schema()).validate(yaml.safe_load(text))

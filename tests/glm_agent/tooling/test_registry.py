@@ -10,8 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from glm_agent.errors import RegistryError
 from glm_agent.messages import ToolCall
@@ -361,6 +363,41 @@ def test_the_schema_for_editors_knows_keys_and_settings() -> None:
     assert flat["required"] == ["http", "name"]
     assert {"query", "json", "pick"} <= set(flat["properties"])
     assert {"url", "query", "json", "pick"} <= set(nested["properties"]["http"]["properties"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tools: [simple_browser, {builtin: python, timeout: 5, kind: local, folder: null}]",
+        "defaults: {timeout: '${T:-5}', max_chars: '${T:-50}'}\ntools: []",
+        "defaults:\ntools: [{builtin: simple_browser, results: '${T:-3}', allow_private: ['a:80']}]",
+        "tools: [{python: ./weather.py:forecast, name: ahead, timeout: null}]",
+        "tools: [{http: 'http://x/{a}', name: get, parameters: {a: string}, method: POST}]",
+        "tools: [{http: {url: http://x, allow_any_host: '${T:-true}'}, name: get}]",
+        "tools:\n- http: http://x\n  name: put\n  method: PUT\n  json: {a: [1, null]}",
+    ],
+)
+def test_the_schema_for_editors_takes_what_is_right(check: Check, text: str) -> None:
+    assert check(text) == []
+    schema = registry_schema()
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tols: [python]",
+        "tools: python",
+        "tools: [{builtin: pyton}]",
+        "tools: [{builtin: python, timeot: 3}]",
+        "tools: [{builtin: python, timeout: soon}]",
+        "tools: [{http: http://x}]",
+    ],
+)
+def test_the_schema_for_editors_underlines_what_is_wrong(check: Check, text: str) -> None:
+    assert check(text)
+    assert not Draft202012Validator(registry_schema()).is_valid(yaml.safe_load(text))
 
 
 words = st.sampled_from(

@@ -62,6 +62,7 @@ MISTAKES: list[tuple[str | bytes, list[str]]] = [
     ("# only a comment\n", ["1:1: the file is empty"]),
     ("~", ["1:1: the file is empty"]),
     ("a:\n\t- b\n", ["2:1: a tab; YAML is indented with spaces"]),
+    ("a: {b: ${HOME}}", ["1:9: a brace in the middle of a text: put the text in quotes"]),
     ("a: 1\nb: 2\na: 3\n", ["3:1: duplicate key 'a', first on line 1"]),
     ("a: {x: 1, x: 2}", ["1:11: duplicate key 'x', first on line 1"]),
     ("a: 1\n3: x\n", ["2:1: the key 3 is no text: put it in quotes"]),
