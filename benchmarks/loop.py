@@ -43,7 +43,9 @@ def main() -> None:
     for steps, turns in ((1, 200), (20, 40), (200, 5)):
         spent = asyncio.run(measure(steps, turns))
         per_step[steps] = min(spent) / (steps + 1)
-        print(f"K = {steps:3}: {min(spent):8.2f} ms CPU a turn (minimum), {statistics.median(spent):8.2f} (median), {per_step[steps]:.3f} a reply")
+        print(
+            f"K = {steps:3}: {min(spent):8.2f} ms CPU a turn (minimum), {statistics.median(spent):8.2f} (median), {per_step[steps]:.3f} a reply"
+        )
     print(f"cost of a reply at K = 200 against K = 20: {per_step[200] / per_step[20]:.2f} times")
 
 

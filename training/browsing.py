@@ -44,7 +44,9 @@ class Page:
             lines.append(" ".join(left[:n]))
             left = left[n:]
         if self.links:
-            lines.append("See also: " + ", ".join(f"【{i}†{name}】" for i, name in enumerate(self.links)))
+            lines.append(
+                "See also: " + ", ".join(f"【{i}†{name}】" for i, name in enumerate(self.links))
+            )
         head = f"# {self.title}\n" if rng.random() < 0.2 else ""
         return head + "\n".join(lines)
 
@@ -70,7 +72,10 @@ def page(pools: Pools, kind: str) -> Page:
     rng.shuffle(sentences)
     made.sentences = sentences
     if rng.random() < 0.35:
-        made.links = [pools.invented(capital=True) + rng.choice(["", " Bridge", " Park"]) for _ in range(rng.randint(1, 4))]
+        made.links = [
+            pools.invented(capital=True) + rng.choice(["", " Bridge", " Park"])
+            for _ in range(rng.randint(1, 4))
+        ]
     return made
 
 
@@ -89,7 +94,14 @@ def query_of(question: str) -> str:
 
 
 def _host(pools: Pools) -> str:
-    return pools.rng.choice(["demo.glm-agent.example", "demo.glm-agent.example", pools.pick("domain"), "www." + pools.pick("domain")])
+    return pools.rng.choice(
+        [
+            "demo.glm-agent.example",
+            "demo.glm-agent.example",
+            pools.pick("domain"),
+            "www." + pools.pick("domain"),
+        ]
+    )
 
 
 def results(pools: Pools, pages: list[Page], wanted: str = "") -> str:
@@ -98,7 +110,11 @@ def results(pools: Pools, pages: list[Page], wanted: str = "") -> str:
     host, lines = _host(pools), []
     for number, item in enumerate(pages):
         host = host if rng.random() < 0.8 else _host(pools)
-        snippet = wanted if wanted in item.sentences and rng.random() < 0.6 else rng.choice(item.sentences)
+        snippet = (
+            wanted
+            if wanted in item.sentences and rng.random() < 0.6
+            else rng.choice(item.sentences)
+        )
         if rng.random() < 0.4:
             snippet += " " + rng.choice(item.sentences)
         lines.append(f" # 【{number}†{item.title}†{host}】\n{snippet}")
@@ -119,12 +135,30 @@ def turn(pools: Pools, train: bool, first_quote: int = 7) -> Turn:
     question, sentence = question_about(pools, target, train)
     spoken = polish(question, rng, [])
     if train and rng.random() < 0.15:
-        spoken = rng.choice(["Search: ", "Look this up: ", "Search the web: ", "Find out: ", "Please search for this: "]) + spoken
-    others = [page(pools, kind if rng.random() < 0.6 else rng.choice(list(KINDS))) for _ in range(rng.randint(0, 4))]
+        spoken = (
+            rng.choice(
+                [
+                    "Search: ",
+                    "Look this up: ",
+                    "Search the web: ",
+                    "Find out: ",
+                    "Please search for this: ",
+                ]
+            )
+            + spoken
+        )
+    others = [
+        page(pools, kind if rng.random() < 0.6 else rng.choice(list(KINDS)))
+        for _ in range(rng.randint(0, 4))
+    ]
     made = Turn("browser", spoken)
     payload = f'search("{query_of(spoken)}")'
     if roll < 0.12:
-        shown = results(pools, others) if others else f"No results for: {query_of(spoken)}\nVisible: 0% - 100%"
+        shown = (
+            results(pools, others)
+            if others
+            else f"No results for: {query_of(spoken)}\nVisible: 0% - 100%"
+        )
         made.call("simple_browser", payload, [("browser_result", shown)])
         made.answer = NOTHING
         return made
@@ -137,7 +171,11 @@ def turn(pools: Pools, train: bool, first_quote: int = 7) -> Turn:
         made.call("simple_browser", f"mclick([{found}])", [("system_error", text)])
         made.answer = "I could not open the page."
         return made
-    made.call("simple_browser", f"mclick([{found}])", [(f"quote_result [{first_quote}†source]", target.body(rng))])
+    made.call(
+        "simple_browser",
+        f"mclick([{found}])",
+        [(f"quote_result [{first_quote}†source]", target.body(rng))],
+    )
     made.answer = f"{sentence} 【{first_quote}†source】"
     made.expect = sentence
     return made
@@ -146,7 +184,22 @@ def turn(pools: Pools, train: bool, first_quote: int = 7) -> Turn:
 def _open_url(pools: Pools, target: Page) -> Turn:
     rng = pools.rng
     url = pools.pick("url")
-    made = Turn("browser", polish(rng.choice([f"Open {url}", f"What is on {url} ?", f"Read {url} for me", f"What does the page {url} say?", f"Go to {url} and tell me what it is about"]), rng, [url]))
+    made = Turn(
+        "browser",
+        polish(
+            rng.choice(
+                [
+                    f"Open {url}",
+                    f"What is on {url} ?",
+                    f"Read {url} for me",
+                    f"What does the page {url} say?",
+                    f"Go to {url} and tell me what it is about",
+                ]
+            ),
+            rng,
+            [url],
+        ),
+    )
     text = f"TITLE: {target.title}\n\n\nURL: {url}\n{target.body(rng)}\nVisible: 0% - 100%"
     made.call("simple_browser", f'open_url("{url}")', [("browser_result", text)])
     made.answer = f"The page is titled {target.title}. {target.sentences[0]}"

@@ -32,7 +32,13 @@ def _i(rng: random.Random, low: int, high: int) -> str:
 
 def _list(rng: random.Random) -> tuple[str, str]:
     items = [_i(rng, 1, 10 ** rng.randint(1, 3)) for _ in range(rng.randint(3, 6))]
-    spoken = rng.choice([", ".join(items), ", ".join(items[:-1]) + " and " + items[-1], "[" + ", ".join(items) + "]"])
+    spoken = rng.choice(
+        [
+            ", ".join(items),
+            ", ".join(items[:-1]) + " and " + items[-1],
+            "[" + ", ".join(items) + "]",
+        ]
+    )
     return spoken, "[" + ", ".join(items) + "]"
 
 
@@ -64,87 +70,260 @@ def templates(p: Pools) -> list[Callable[[], Made]]:
 
     def percent() -> Made:
         a, b = _i(r, 1, 99), _n(r)
-        return [f"What is {a}% of {b}?", f"{a} percent of {b}", f"Calculate {a}% of {b}", f"How much is {a} % of {b}?", f"Work out {a} percent of {b} for me."], f"{b} * {a} / 100"
+        return [
+            f"What is {a}% of {b}?",
+            f"{a} percent of {b}",
+            f"Calculate {a}% of {b}",
+            f"How much is {a} % of {b}?",
+            f"Work out {a} percent of {b} for me.",
+        ], f"{b} * {a} / 100"
 
     def chain() -> Made:
         a, b, c = _n(r, 3), _n(r, 3), _n(r, 3)
         o1, o2 = r.choice(["+", "-", "*"]), r.choice(["+", "-", "*", "/"])
-        e = r.choice([f"({a} {o1} {b}) {o2} {c}", f"{a} {o1} {b} {o2} {c}", f"{a} {o1} ({b} {o2} {c})"])
-        return [f"What is {e}?", f"Compute {e}", f"{e}", f"Calculate {e} please", f"{e} = ?", f"Evaluate {e}.", f"How much is {e}?"], e
+        e = r.choice(
+            [f"({a} {o1} {b}) {o2} {c}", f"{a} {o1} {b} {o2} {c}", f"{a} {o1} ({b} {o2} {c})"]
+        )
+        return [
+            f"What is {e}?",
+            f"Compute {e}",
+            f"{e}",
+            f"Calculate {e} please",
+            f"{e} = ?",
+            f"Evaluate {e}.",
+            f"How much is {e}?",
+        ], e
 
     def square_root() -> Made:
         a = _n(r)
-        return [f"What is the square root of {a}?", f"Square root of {a}", f"sqrt({a})", f"Find the square root of {a}.", f"Tell me the square root of {a}"], f"{a} ** 0.5"
+        return [
+            f"What is the square root of {a}?",
+            f"Square root of {a}",
+            f"sqrt({a})",
+            f"Find the square root of {a}.",
+            f"Tell me the square root of {a}",
+        ], f"{a} ** 0.5"
 
     def power() -> Made:
         a, b = _i(r, 2, 30), _i(r, 2, 9)
-        return [f"What is {a} to the power of {b}?", f"{a}^{b}", f"Raise {a} to the power {b}", f"{a} ** {b}", f"Compute {a} to the {b}th power", f"Calculate {a} raised to the power of {b}."], f"{a} ** {b}"
+        return [
+            f"What is {a} to the power of {b}?",
+            f"{a}^{b}",
+            f"Raise {a} to the power {b}",
+            f"{a} ** {b}",
+            f"Compute {a} to the {b}th power",
+            f"Calculate {a} raised to the power of {b}.",
+        ], f"{a} ** {b}"
 
     def square() -> Made:
         a = _n(r, 3)
-        return [f"What is {a} squared?", f"{a} squared", f"The square of {a}", f"Square {a}", f"Compute the square of {a}."], f"{a} ** 2"
+        return [
+            f"What is {a} squared?",
+            f"{a} squared",
+            f"The square of {a}",
+            f"Square {a}",
+            f"Compute the square of {a}.",
+        ], f"{a} ** 2"
 
     def rest() -> Made:
         a, b = _n(r).split(".")[0], _i(r, 2, 40)
-        return [f"What is the remainder of {a} divided by {b}?", f"{a} mod {b}", f"Remainder when {a} is divided by {b}", f"{a} modulo {b}", f"What remains when dividing {a} by {b}?"], f"{a} % {b}"
+        return [
+            f"What is the remainder of {a} divided by {b}?",
+            f"{a} mod {b}",
+            f"Remainder when {a} is divided by {b}",
+            f"{a} modulo {b}",
+            f"What remains when dividing {a} by {b}?",
+        ], f"{a} % {b}"
 
     def total() -> Made:
         a = _i(r, 10, 5000)
-        return [f"What is the sum of the numbers from 1 to {a}?", f"Add all numbers from 1 to {a}", f"Sum of 1 to {a}", f"Sum the integers from 1 to {a}.", f"What do the numbers from 1 to {a} add up to?"], f"sum(range(1, {a} + 1))"
+        return [
+            f"What is the sum of the numbers from 1 to {a}?",
+            f"Add all numbers from 1 to {a}",
+            f"Sum of 1 to {a}",
+            f"Sum the integers from 1 to {a}.",
+            f"What do the numbers from 1 to {a} add up to?",
+        ], f"sum(range(1, {a} + 1))"
 
     def prime() -> Made:
         a = _i(r, 3, 400)
-        return [f"Is {a} a prime number?", f"Is {a} prime?", f"Check whether {a} is prime", f"Tell me if {a} is a prime.", f"Would you say {a} is prime?"], f"all({a} % n for n in range(2, {a}))"
+        return [
+            f"Is {a} a prime number?",
+            f"Is {a} prime?",
+            f"Check whether {a} is prime",
+            f"Tell me if {a} is a prime.",
+            f"Would you say {a} is prime?",
+        ], f"all({a} % n for n in range(2, {a}))"
 
     def factorial() -> Made:
         a = _i(r, 3, 20)
-        return [f"What is the factorial of {a}?", f"{a}!", f"Factorial of {a}", f"Compute {a} factorial", f"Work out the factorial of {a}."], f"__import__('math').factorial({a})"
+        return [
+            f"What is the factorial of {a}?",
+            f"{a}!",
+            f"Factorial of {a}",
+            f"Compute {a} factorial",
+            f"Work out the factorial of {a}.",
+        ], f"__import__('math').factorial({a})"
 
     def days() -> Made:
         a, b = sorted((p.pick("date"), p.pick("date")))
-        return [f"How many days are there between {a} and {b}?", f"Days between {a} and {b}", f"Number of days from {a} to {b}", f"How many days is it from {a} until {b}?", f"Count the days from {a} to {b}."], f'(__import__(\'datetime\').date.fromisoformat("{b}") - __import__(\'datetime\').date.fromisoformat("{a}")).days'
+        return (
+            [
+                f"How many days are there between {a} and {b}?",
+                f"Days between {a} and {b}",
+                f"Number of days from {a} to {b}",
+                f"How many days is it from {a} until {b}?",
+                f"Count the days from {a} to {b}.",
+            ],
+            f"(__import__('datetime').date.fromisoformat(\"{b}\") - __import__('datetime').date.fromisoformat(\"{a}\")).days",
+        )
 
     def letter() -> Made:
         word = p.pick("word") if r.random() < 0.6 else p.invented()
         c = r.choice(word.replace(" ", ""))
-        return [f"How many times does the letter {c} occur in {word}?", f"How many {c}'s are in {word}?", f"Count the letter {c} in '{word}'", f"How often does {c} appear in the word {word}?", f'How many letters {c} does "{word}" have?'], f'"{word}".count("{c}")'
+        return [
+            f"How many times does the letter {c} occur in {word}?",
+            f"How many {c}'s are in {word}?",
+            f"Count the letter {c} in '{word}'",
+            f"How often does {c} appear in the word {word}?",
+            f'How many letters {c} does "{word}" have?',
+        ], f'"{word}".count("{c}")'
 
     def buying() -> Made:
         a, b = _i(r, 2, 40), _n(r, 2)
         thing, who = p.pick("product"), p.pick("first_name")
-        return [f"If I buy {a} {thing}s at {b} dollars each, how much do I pay?", f"{a} {thing}s cost {b} each. What is the total?", f"{who} sells {a} {thing}s for {b} euros each. How much money is that?", f"What do {a} {thing}s cost at {b} dollars apiece?", f"How much are {a} {thing}s if one costs {b}?"], f"{a} * {b}"
+        return [
+            f"If I buy {a} {thing}s at {b} dollars each, how much do I pay?",
+            f"{a} {thing}s cost {b} each. What is the total?",
+            f"{who} sells {a} {thing}s for {b} euros each. How much money is that?",
+            f"What do {a} {thing}s cost at {b} dollars apiece?",
+            f"How much are {a} {thing}s if one costs {b}?",
+        ], f"{a} * {b}"
 
     def leaving() -> Made:
         a, b = sorted((int(_i(r, 1, 500)), int(_i(r, 1, 500))), reverse=True)
         thing, who = p.pick("product"), p.pick("first_name")
-        return [f"{who} has {a} {thing}s and gives away {b}. How many are left?", f"I have {a} dollars and spend {b}. How much is left?", f"There were {a} {thing}s and {b} were sold. How many remain?", f"{who} had {a} {thing}s and lost {b}. How many does {who} still have?", f"From {a} {thing}s I took {b}. How many are still there?"], f"{a} - {b}"
+        return [
+            f"{who} has {a} {thing}s and gives away {b}. How many are left?",
+            f"I have {a} dollars and spend {b}. How much is left?",
+            f"There were {a} {thing}s and {b} were sold. How many remain?",
+            f"{who} had {a} {thing}s and lost {b}. How many does {who} still have?",
+            f"From {a} {thing}s I took {b}. How many are still there?",
+        ], f"{a} - {b}"
 
     def sharing() -> Made:
         a, b = _n(r), _i(r, 2, 20)
         who = p.pick("first_name")
-        return [f"Split {a} dollars among {b} people. How much does each get?", f"If {a} is shared equally by {b} friends, how much does each get?", f"{who} divides {a} equally among {b} children. How many does each get?", f"How much does each of {b} people pay for a bill of {a}?", f"Share {a} between {b} people."], f"{a} / {b}"
+        return [
+            f"Split {a} dollars among {b} people. How much does each get?",
+            f"If {a} is shared equally by {b} friends, how much does each get?",
+            f"{who} divides {a} equally among {b} children. How many does each get?",
+            f"How much does each of {b} people pay for a bill of {a}?",
+            f"Share {a} between {b} people.",
+        ], f"{a} / {b}"
 
     def fahrenheit() -> Made:
         a = _i(r, -20, 120)
-        return [f"Convert {a} degrees celsius to fahrenheit", f"What is {a} C in fahrenheit?", f"{a} celsius in fahrenheit", f"How many degrees fahrenheit are {a} degrees celsius?", f"Turn {a} degrees celsius into fahrenheit."], f"{a} * 9 / 5 + 32"
+        return [
+            f"Convert {a} degrees celsius to fahrenheit",
+            f"What is {a} C in fahrenheit?",
+            f"{a} celsius in fahrenheit",
+            f"How many degrees fahrenheit are {a} degrees celsius?",
+            f"Turn {a} degrees celsius into fahrenheit.",
+        ], f"{a} * 9 / 5 + 32"
 
     def rounding() -> Made:
         a, b = f"{_i(r, 0, 99)}.{p.digits(4, 6)}", _i(r, 1, 3)
-        return [f"Round {a} to {b} decimal places", f"What is {a} rounded to {b} decimals?", f"Round {a} to {b} digits after the point", f"{a} rounded to {b} places", f"Please round {a} to {b} decimals."], f"round({a}, {b})"
+        return [
+            f"Round {a} to {b} decimal places",
+            f"What is {a} rounded to {b} decimals?",
+            f"Round {a} to {b} digits after the point",
+            f"{a} rounded to {b} places",
+            f"Please round {a} to {b} decimals.",
+        ], f"round({a}, {b})"
 
     def hours() -> Made:
         a = _i(r, 1, 90)
-        u, v, k = r.choice([("hours", "minutes", 60), ("minutes", "seconds", 60), ("days", "hours", 24), ("weeks", "days", 7), ("hours", "seconds", 3600), ("kilometers", "meters", 1000), ("dozen", "pieces", 12)])
-        return [f"How many {v} are in {a} {u}?", f"Convert {a} {u} to {v}", f"{a} {u} in {v}", f"{a} {u} is how many {v}?", f"Tell me how many {v} {a} {u} are."], f"{a} * {k}"
+        u, v, k = r.choice(
+            [
+                ("hours", "minutes", 60),
+                ("minutes", "seconds", 60),
+                ("days", "hours", 24),
+                ("weeks", "days", 7),
+                ("hours", "seconds", 3600),
+                ("kilometers", "meters", 1000),
+                ("dozen", "pieces", 12),
+            ]
+        )
+        return [
+            f"How many {v} are in {a} {u}?",
+            f"Convert {a} {u} to {v}",
+            f"{a} {u} in {v}",
+            f"{a} {u} is how many {v}?",
+            f"Tell me how many {v} {a} {u} are.",
+        ], f"{a} * {k}"
 
     def code() -> Made:
         made = r.choice(all_but_code)()
-        return [f"Run this code: {made[1]}", f"Execute {made[1]}", f"Evaluate {made[1]} in Python", f"What does {made[1]} return?", f"Run {made[1]}"], made[1]
+        return [
+            f"Run this code: {made[1]}",
+            f"Execute {made[1]}",
+            f"Evaluate {made[1]} in Python",
+            f"What does {made[1]} return?",
+            f"Run {made[1]}",
+        ], made[1]
 
-    plus = two("+", ["What is {a} plus {b}?", "{a} + {b}", "What is {a} + {b}?", "Add {a} and {b}", "What's the sum of {a} and {b}?", "Calculate {a} + {b}", "{a} plus {b} please", "How much is {a} plus {b}?"])
-    minus = two("-", ["What is {a} minus {b}?", "{a} - {b}", "What is {a} - {b}?", "Calculate {a} - {b}", "Subtract from {a} the number {b}", "How much is {a} minus {b}?", "Take {b} away from {a}"])
-    times = two("*", ["What is {a} times {b}?", "{a} * {b}", "What is {a} * {b}?", "Multiply {a} by {b}", "What is {a} x {b}?", "Calculate {a} * {b}", "What is the product of {a} and {b}?", "{a} multiplied by {b}", "How much is {a} times {b}?"])
-    over = two("/", ["What is {a} divided by {b}?", "{a} / {b}", "What is {a} / {b}?", "Divide {a} by {b}", "Calculate {a} / {b}", "{a} over {b}", "How much is {a} divided by {b}?"])
+    plus = two(
+        "+",
+        [
+            "What is {a} plus {b}?",
+            "{a} + {b}",
+            "What is {a} + {b}?",
+            "Add {a} and {b}",
+            "What's the sum of {a} and {b}?",
+            "Calculate {a} + {b}",
+            "{a} plus {b} please",
+            "How much is {a} plus {b}?",
+        ],
+    )
+    minus = two(
+        "-",
+        [
+            "What is {a} minus {b}?",
+            "{a} - {b}",
+            "What is {a} - {b}?",
+            "Calculate {a} - {b}",
+            "Subtract from {a} the number {b}",
+            "How much is {a} minus {b}?",
+            "Take {b} away from {a}",
+        ],
+    )
+    times = two(
+        "*",
+        [
+            "What is {a} times {b}?",
+            "{a} * {b}",
+            "What is {a} * {b}?",
+            "Multiply {a} by {b}",
+            "What is {a} x {b}?",
+            "Calculate {a} * {b}",
+            "What is the product of {a} and {b}?",
+            "{a} multiplied by {b}",
+            "How much is {a} times {b}?",
+        ],
+    )
+    over = two(
+        "/",
+        [
+            "What is {a} divided by {b}?",
+            "{a} / {b}",
+            "What is {a} / {b}?",
+            "Divide {a} by {b}",
+            "Calculate {a} / {b}",
+            "{a} over {b}",
+            "How much is {a} divided by {b}?",
+        ],
+    )
     all_but_code = [
         plus, minus, times, over, plus, minus, times, times, over, percent, chain, chain, square_root, power, square, rest, total, prime, factorial, days, letter, buying, leaving, sharing, fahrenheit, rounding, hours,
         on_list("sum({x})", ["What is the sum of {x}?", "Add up {x}", "Sum {x}", "What do {x} add up to?", "Total of {x}?"]),

@@ -36,7 +36,9 @@ class Conversation:
             messages.append(User(turn.question))
             for tool, payload, observations in turn.calls:
                 messages.append(Assistant((ToolCall("", tool, payload),), stop="<|observation|>"))
-                messages += [Observation(text, metadata=metadata) for metadata, text in observations]
+                messages += [
+                    Observation(text, metadata=metadata) for metadata, text in observations
+                ]
             messages.append(Assistant((turn.answer,), stop="<|user|>"))
         return messages
 
@@ -82,7 +84,11 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
         tools.append(BROWSER)
     made = Conversation(tools, system)
     weights = [3, 3, 2, 2] if train else [1, 1, 1, 1]
-    count = rng.choices([1, 2, 3, 4], weights)[0] if kind == "function" else rng.choices([0, 1, 2, 3, 4], [6, 1, 1, 1, 1])[0]
+    count = (
+        rng.choices([1, 2, 3, 4], weights)[0]
+        if kind == "function"
+        else rng.choices([0, 1, 2, 3, 4], [6, 1, 1, 1, 1])[0]
+    )
     if count:
         first, spec, function = functions.turn(pools, train)
         offered = [(first, spec), *functions.others(function, pools, train, count - 1)]

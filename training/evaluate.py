@@ -22,7 +22,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glm_agent import Agent, Limits, RunResult, Settings, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec
+from glm_agent import (
+    Agent,
+    Limits,
+    RunResult,
+    Settings,
+    Tool,
+    ToolCall,
+    ToolContext,
+    ToolOutput,
+    ToolSpec,
+)
 from glm_agent.errors import GlmAgentError, ToolError
 from glm_agent.models import TransformersModel
 
@@ -77,16 +87,28 @@ def judge(turn: Turn, result: RunResult) -> str:
         missing = [value for value in wanted if value not in _plain(result.answer)]
         return f"answer {result.answer!r} lacks {missing}" if missing else ""
     if turn.kind == "python":
-        text = result.observations[0].text.strip().splitlines()[-1] if result.observations[0].text.strip() else ""
+        text = (
+            result.observations[0].text.strip().splitlines()[-1]
+            if result.observations[0].text.strip()
+            else ""
+        )
         if text != turn.expect:
             return f"code {calls[0].payload!r} gave {text!r}, not {turn.expect!r}"
-        return "" if turn.expect in result.answer else f"answer {result.answer!r} lacks {turn.expect!r}"
+        return (
+            ""
+            if turn.expect in result.answer
+            else f"answer {result.answer!r} lacks {turn.expect!r}"
+        )
     if turn.kind == "browser":
         cited = re.search(r"【(\d+)†source】", result.answer)
         quotes = [o.metadata for o in result.observations if o.metadata.startswith("quote_result")]
         if turn.expect not in result.answer:
             return f"answer {result.answer!r}, not {turn.expect!r}; {[c.payload for c in calls]}"
-        return "" if cited and f"quote_result [{cited[1]}†source]" in quotes else f"citation in {result.answer!r}"
+        return (
+            ""
+            if cited and f"quote_result [{cited[1]}†source]" in quotes
+            else f"citation in {result.answer!r}"
+        )
     return "" if result.answer == turn.expect else f"answer {result.answer!r}, not {turn.expect!r}"
 
 
@@ -109,7 +131,9 @@ def browser_task(rng: random.Random, folder: Path) -> tuple[Conversation, Turn]:
         page = browsing.page(pools, rng.choice(list(browsing.KINDS)))
         pages.setdefault(page.title.lower(), page)
     for number, page in enumerate(pages.values()):
-        (folder / f"page{number}.md").write_text(f"---\ntitle: {page.title}\n---\n{page.body(rng)}\n", encoding="utf-8")
+        (folder / f"page{number}.md").write_text(
+            f"---\ntitle: {page.title}\n---\n{page.body(rng)}\n", encoding="utf-8"
+        )
     target = rng.choice(list(pages.values()))
     question, sentence = browsing.question_about(pools, target, False)
     turn = Turn("browser", question, expect=sentence)
@@ -138,7 +162,13 @@ async def attempt(model: TransformersModel, kind: str, seed: int) -> tuple[str, 
                 tools.append(SimpleBrowserTool(pages=folder if kind == "browser" else None))
             else:
                 tools.append(Canned(spec, results.get(spec.name, ""), turn.failed))
-        agent = Agent(model, tools, made.system or None, Limits(steps=6), Settings(max_tokens=300, temperature=0))
+        agent = Agent(
+            model,
+            tools,
+            made.system or None,
+            Limits(steps=6),
+            Settings(max_tokens=300, temperature=0),
+        )
         try:
             result = await agent.run(turn.question)
         except GlmAgentError as error:
@@ -146,7 +176,9 @@ async def attempt(model: TransformersModel, kind: str, seed: int) -> tuple[str, 
     return kind, turn.question, judge(turn, result)
 
 
-async def evaluate(model: TransformersModel, tasks: int, verbose: bool = False) -> dict[str, tuple[int, int]]:
+async def evaluate(
+    model: TransformersModel, tasks: int, verbose: bool = False
+) -> dict[str, tuple[int, int]]:
     """Right and asked, by kind (refusals of chat apart)."""
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
@@ -161,8 +193,12 @@ async def evaluate(model: TransformersModel, tasks: int, verbose: bool = False) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=str(FOLDER), help="a model folder; the embedded one by default")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model", default=str(FOLDER), help="a model folder; the embedded one by default"
+    )
     parser.add_argument("--tasks", type=int, default=500)
     parser.add_argument("-v", "--verbose", action="store_true", help="print what went wrong")
     args = parser.parse_args()

@@ -17,7 +17,7 @@ from glm_agent.messages import ToolSpec
 
 from .bank import Function, Param
 from .banks import devices, everyday, knowledge, work
-from .pools import LISTS, Pools
+from .pools import Pools
 from .turns import Turn, answer_for
 
 
@@ -26,7 +26,12 @@ def _load() -> list[Function]:
     for module in (everyday, work, knowledge, devices):
         group = module.__name__.rsplit(".", 1)[-1]
         for index, item in enumerate(module.FUNCTIONS):
-            found.setdefault(item.name, Function(item.name, item.description, item.params, item.asks, f"{group}{index // 12}"))
+            found.setdefault(
+                item.name,
+                Function(
+                    item.name, item.description, item.params, item.asks, f"{group}{index // 12}"
+                ),
+            )
     return list(found.values())
 
 
@@ -76,7 +81,9 @@ def spec_of(function: Function, rng: random.Random, required: set[str]) -> ToolS
 def _default(param: Param, rng: random.Random) -> Any:
     if param.choices:
         return rng.choice(param.choices)
-    return {"string": None, "integer": int(param.low), "number": param.low, "boolean": False}.get(param.type)
+    return {"string": None, "integer": int(param.low), "number": param.low, "boolean": False}.get(
+        param.type
+    )
 
 
 def value_of(param: Param, pools: Pools) -> tuple[Any, str]:
@@ -99,7 +106,10 @@ def value_of(param: Param, pools: Pools) -> tuple[Any, str]:
     if param.type == "strings":
         items: list[Any] = pools.many(param.pool, count)
         return items, _listing(items)
-    pairs = [_integer(param, rng) if param.type == "integers" else _number(param, rng) for _ in range(count)]
+    pairs = [
+        _integer(param, rng) if param.type == "integers" else _number(param, rng)
+        for _ in range(count)
+    ]
     return [v for v, _ in pairs], _listing([w for _, w in pairs])
 
 
@@ -132,18 +142,35 @@ def rename(function: Function, rng: random.Random, pools: Pools) -> Function:
     if rng.random() < 0.25:
         for name, param in params.items():
             if rng.random() < 0.5:
-                other = rng.choice([param.pool or param.type, f"{name}_{rng.choice(['name', 'value', 'arg', 'id'])}", f"{rng.choice(['the', 'target', 'input', 'my'])}_{name}", pools.invented(), f"{param.pool or name}_name"])
+                other = rng.choice(
+                    [
+                        param.pool or param.type,
+                        f"{name}_{rng.choice(['name', 'value', 'arg', 'id'])}",
+                        f"{rng.choice(['the', 'target', 'input', 'my'])}_{name}",
+                        pools.invented(),
+                        f"{param.pool or name}_name",
+                    ]
+                )
                 if other and other not in params and other not in mapping.values():
                     mapping[name] = other
     items = list(params.items())
     if rng.random() < 0.3:
         rng.shuffle(items)
     fresh = {mapping.get(k, k): v for k, v in items}
-    asks = tuple(re.sub(r"{(\w+)}", lambda m: "{" + mapping.get(m[1], m[1]) + "}", ask) for ask in function.asks)
+    asks = tuple(
+        re.sub(r"{(\w+)}", lambda m: "{" + mapping.get(m[1], m[1]) + "}", ask)
+        for ask in function.asks
+    )
     name = function.name
     if rng.random() < 0.12:
         words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)
-        name = rng.choice([lambda: words[0].lower() + "".join(w.capitalize() for w in words[1:]), lambda: "_".join(w.lower() for w in words), lambda: "-".join(w.lower() for w in words)])()
+        name = rng.choice(
+            [
+                lambda: words[0].lower() + "".join(w.capitalize() for w in words[1:]),
+                lambda: "_".join(w.lower() for w in words),
+                lambda: "-".join(w.lower() for w in words),
+            ]
+        )()
     return Function(name, function.description, fresh, asks, function.group)
 
 
@@ -159,7 +186,15 @@ def invent(pools: Pools) -> Function:
     rng = pools.rng
     word = lambda real: rng.choice(real) if rng.random() < 0.55 else pools.invented()
     verb, noun, thing = word(VERBS), word(NOUNS), word(OBJECTS)
-    name = rng.choice([f"{verb}_{noun}", f"{verb}_{thing}_{noun}", f"{verb}{noun.capitalize()}", f"{thing}_{noun}", noun])
+    name = rng.choice(
+        [
+            f"{verb}_{noun}",
+            f"{verb}_{thing}_{noun}",
+            f"{verb}{noun.capitalize()}",
+            f"{thing}_{noun}",
+            noun,
+        ]
+    )
     description = rng.choice([
         f"{verb.capitalize()} the {noun} of a {thing}", f"{verb.capitalize()} {noun}s for a given {thing}.", f"Use this to {verb} the {thing} {noun}.",
         f"{verb.capitalize()} a {thing}'s {noun}.", f"Will {verb} the {noun} of one {thing}", f"{verb.capitalize()} {thing} {noun}",
@@ -168,7 +203,14 @@ def invent(pools: Pools) -> Function:
     for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))):
         arg = rng.choice(ARG_NAMES) if rng.random() < 0.7 else pools.invented()
         arg = arg if rng.random() < 0.8 else f"{thing}_{arg}"
-        text = rng.choice([f"The {arg} of the {thing}", f"{arg.capitalize()} to use", f"{arg}", f"Which {arg} to {verb}"]).replace("_", " ")
+        text = rng.choice(
+            [
+                f"The {arg} of the {thing}",
+                f"{arg.capitalize()} to use",
+                f"{arg}",
+                f"Which {arg} to {verb}",
+            ]
+        ).replace("_", " ")
         kind = rng.random()
         if kind < 0.5:
             params[arg] = Param("string", text, pool=rng.choice(_ARG_POOLS))
@@ -177,9 +219,15 @@ def invent(pools: Pools) -> Function:
         elif kind < 0.82:
             params[arg] = Param("number", text, low=0, high=rng.choice((1, 10, 500)))
         elif kind < 0.9:
-            params[arg] = Param("string", text, choices=tuple(pools.many(rng.choice(["color", "word", "adjective"]), 3)))
+            params[arg] = Param(
+                "string",
+                text,
+                choices=tuple(pools.many(rng.choice(["color", "word", "adjective"]), 3)),
+            )
         elif kind < 0.95:
-            params[arg] = Param("strings", text, pool=rng.choice(["word", "first_name", "food", "city"]))
+            params[arg] = Param(
+                "strings", text, pool=rng.choice(["word", "first_name", "food", "city"])
+            )
         else:
             params[arg] = Param("integers", text, low=1, high=99)
     plain = lambda a: a.replace("_", " ")
@@ -191,11 +239,33 @@ def invent(pools: Pools) -> Function:
     of = f" of the {thing}" if rng.random() < 0.5 else ""
     asks: list[str] = []
     if params:
-        asks = [f"{verb.capitalize()} the {noun}{of} with {said}", f"Please {verb} the {thing} {noun}: {said}", f"Can you {verb} the {noun} for {said}?", f"I need to {verb} a {noun}{of}, {said}.", f"{thing} {noun}, {said}", f"What is the {noun}{of} where {said}?", f"Use {name} with {said}", f"{noun} {said}"]
+        asks = [
+            f"{verb.capitalize()} the {noun}{of} with {said}",
+            f"Please {verb} the {thing} {noun}: {said}",
+            f"Can you {verb} the {noun} for {said}?",
+            f"I need to {verb} a {noun}{of}, {said}.",
+            f"{thing} {noun}, {said}",
+            f"What is the {noun}{of} where {said}?",
+            f"Use {name} with {said}",
+            f"{noun} {said}",
+        ]
     if len(names) == 1:
-        asks += [f"{verb.capitalize()} the {noun} of {thing} {{{names[0]}}}", f"What is the {noun} for {{{names[0]}}}?", f"{verb} {{{names[0]}}} {noun}", f"{noun} of {{{names[0]}}}", f"I want the {thing} {noun} of {{{names[0]}}}."] * 2
+        asks += [
+            f"{verb.capitalize()} the {noun} of {thing} {{{names[0]}}}",
+            f"What is the {noun} for {{{names[0]}}}?",
+            f"{verb} {{{names[0]}}} {noun}",
+            f"{noun} of {{{names[0]}}}",
+            f"I want the {thing} {noun} of {{{names[0]}}}.",
+        ] * 2
     if not names:
-        asks = [f"{verb.capitalize()} the {thing} {noun}", f"Please {verb} the {noun} now", f"What is the {noun}{of}?", f"Could you {verb} the {noun}{of}?", f"I want to {verb} the {thing} {noun}.", f"call {name}"]
+        asks = [
+            f"{verb.capitalize()} the {thing} {noun}",
+            f"Please {verb} the {noun} now",
+            f"What is the {noun}{of}?",
+            f"Could you {verb} the {noun}{of}?",
+            f"I want to {verb} the {thing} {noun}.",
+            f"call {name}",
+        ]
     return Function(name, description, params, tuple(asks), "invented")
 
 
@@ -208,9 +278,14 @@ def polish(question: str, rng: random.Random, values: list[str]) -> str:
         question = question.rstrip("?.!")
     roll = rng.random()
     if roll < 0.05:
-        question = rng.choice(["Hi, ", "Hello! ", "Hey, ", "Please: ", "Quick one: ", "Ok, ", "Now "]) + question
+        question = (
+            rng.choice(["Hi, ", "Hello! ", "Hey, ", "Please: ", "Quick one: ", "Ok, ", "Now "])
+            + question
+        )
     elif roll < 0.1:
-        question = question.rstrip() + rng.choice([" Thanks!", " Please.", " thanks", " Thank you."])
+        question = question.rstrip() + rng.choice(
+            [" Thanks!", " Please.", " thanks", " Thank you."]
+        )
     return question
 
 
@@ -227,7 +302,23 @@ def result_text(pools: Pools) -> str:
 
     roll = rng.random()
     if roll < 0.35:
-        keys = rng.sample(ARG_NAMES + NOUNS + ["temperature", "condition", "status", "unit", "total", "error_code", "result", "humidity", "wind_speed", "created_at"], rng.randint(1, 3))
+        keys = rng.sample(
+            ARG_NAMES
+            + NOUNS
+            + [
+                "temperature",
+                "condition",
+                "status",
+                "unit",
+                "total",
+                "error_code",
+                "result",
+                "humidity",
+                "wind_speed",
+                "created_at",
+            ],
+            rng.randint(1, 3),
+        )
         if rng.random() < 0.15:
             keys[0] = pools.invented()
         return json.dumps({key: scalar() for key in keys}, ensure_ascii=False)
@@ -236,7 +327,13 @@ def result_text(pools: Pools) -> str:
     if roll < 0.7:
         return sentence(pools)
     if roll < 0.78:
-        return json.dumps(scalar())if rng.random() < 0.3 else rng.choice(["Done", "OK", "ok", "Saved.", "success", "created", "No results found."])
+        return (
+            json.dumps(scalar())
+            if rng.random() < 0.3
+            else rng.choice(
+                ["Done", "OK", "ok", "Saved.", "success", "created", "No results found."]
+            )
+        )
     if roll < 0.8:
         return ""
     value = scalar()
@@ -267,7 +364,9 @@ def _failure(function: Function, pools: Pools) -> str:
     ])  # fmt: skip
 
 
-def others(function: Function, pools: Pools, train: bool, count: int) -> list[tuple[Turn, ToolSpec]]:
+def others(
+    function: Function, pools: Pools, train: bool, count: int
+) -> list[tuple[Turn, ToolSpec]]:
     """What is offered beside a function: near neighbours of its group, strangers, invented ones.
 
     Each comes with a question of its own, so that one list of tools can serve several turns.
@@ -281,7 +380,13 @@ def others(function: Function, pools: Pools, train: bool, count: int) -> list[tu
     taken = {function.name, "python", "simple_browser"}
     while len(found) < count:
         roll = rng.random()
-        other = rng.choice(near) if near and roll < 0.4 else rng.choice(candidates) if roll < 0.75 else invent(pools)
+        other = (
+            rng.choice(near)
+            if near and roll < 0.4
+            else rng.choice(candidates)
+            if roll < 0.75
+            else invent(pools)
+        )
         if function.group == "invented" and roll > 0.4:
             other = invent(pools)
         made, spec, other = turn_for(rename(other, rng, pools), pools, train)
@@ -305,12 +410,22 @@ def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolS
     rng = pools.rng
     if train and function.group != "invented" and function.params and rng.random() < 0.1:
         said = ", ".join(f"{a.replace('_', ' ')} {{{a}}}" for a in function.params)
-        asks = (f"Use {function.name} with {said}", f"Call {function.name}: {said}", f"{function.description.rstrip('.')}: {said}")
-        function = Function(function.name, function.description, function.params, asks, function.group)
+        asks = (
+            f"Use {function.name} with {said}",
+            f"Call {function.name}: {said}",
+            f"{function.description.rstrip('.')}: {said}",
+        )
+        function = Function(
+            function.name, function.description, function.params, asks, function.group
+        )
     ask = rng.choice(function.asks)
     used = set(_used(ask))
-    values = {name: value_of(param, pools) for name, param in function.params.items() if name in used}
-    question = polish(ask.format(**{k: w for k, (_, w) in values.items()}), rng, [w for _, w in values.values()])
+    values = {
+        name: value_of(param, pools) for name, param in function.params.items() if name in used
+    }
+    question = polish(
+        ask.format(**{k: w for k, (_, w) in values.items()}), rng, [w for _, w in values.values()]
+    )
     arguments = {name: values[name][0] for name in function.params if name in used}
     spec = spec_of(function, rng, used if rng.random() < 0.6 else set(list(used)[:1]))
     failed = rng.random() < 0.06

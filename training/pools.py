@@ -65,7 +65,16 @@ def _held(word: str) -> bool:
 
 
 def _entries(name: str) -> list[str]:
-    return [w for i, part in enumerate(LISTS[name].split("|")) for w in ([part] if " " in part and (i or "|" in LISTS[name][: len(part)] or name in ("school", "award", "reason")) else part.split())]
+    return [
+        w
+        for i, part in enumerate(LISTS[name].split("|"))
+        for w in (
+            [part]
+            if " " in part
+            and (i or "|" in LISTS[name][: len(part)] or name in ("school", "award", "reason"))
+            else part.split()
+        )
+    ]
 
 
 _SMALL = {"month", "weekday", "planet", "file_format", "currency", "unit", "holiday"}
@@ -105,7 +114,9 @@ class Pools:
         rng = self.rng
         onsets = _TRAIN_ONSETS if not self.held_out else _TRAIN_ONSETS + _HELD_ONSETS * 2
         n = syllables or rng.choice((1, 2, 2, 2, 3))
-        word = "".join(rng.choice(onsets) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(n))
+        word = "".join(
+            rng.choice(onsets) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(n)
+        )
         if rng.random() < 0.3:
             word = rng.choice(_VOWELS) + word
         return word.capitalize() if capital else word
@@ -113,11 +124,30 @@ class Pools:
     def digits(self, low: int, high: int) -> str:
         """A string of low to high digits, not starting with zero."""
         n = self.rng.randint(low, high)
-        return str(self.rng.randint(1, 9)) + "".join(str(self.rng.randint(0, 9)) for _ in range(n - 1))
+        return str(self.rng.randint(1, 9)) + "".join(
+            str(self.rng.randint(0, 9)) for _ in range(n - 1)
+        )
 
     def _listed(self, name: str) -> str:
         rng = self.rng
-        if name in ("city", "country", "company", "surname", "product", "word", "topic", "food", "first_name", "team", "device", "metric") and rng.random() < 0.25:
+        if (
+            name
+            in (
+                "city",
+                "country",
+                "company",
+                "surname",
+                "product",
+                "word",
+                "topic",
+                "food",
+                "first_name",
+                "team",
+                "device",
+                "metric",
+            )
+            and rng.random() < 0.25
+        ):
             capital = name in ("city", "country", "company", "surname", "first_name", "team")
             word = self.invented(capital=capital)
             return f"{word} {self.invented(capital=capital)}" if rng.random() < 0.15 else word
@@ -134,7 +164,13 @@ class Pools:
 
     def _email(self) -> str:
         rng = self.rng
-        user = rng.choice([self.pick("first_name").lower().replace(" ", "."), f"{self.pick('first_name')}.{self.pick('surname')}".lower().replace(" ", ""), self.invented() + self.digits(1, 2)])
+        user = rng.choice(
+            [
+                self.pick("first_name").lower().replace(" ", "."),
+                f"{self.pick('first_name')}.{self.pick('surname')}".lower().replace(" ", ""),
+                self.invented() + self.digits(1, 2),
+            ]
+        )
         return f"{user}@{self._domain()}"
 
     def _domain(self) -> str:
@@ -147,13 +183,30 @@ class Pools:
 
     def _filename(self) -> str:
         rng = self.rng
-        stem = rng.choice([self.pick("word"), self.invented(), f"{self.pick('adjective')}_{self.pick('word')}", f"{self.pick('word')}-{self.digits(1, 4)}", f"{self.pick('word')}{self.digits(1, 2)}"]).replace(" ", "_")
+        stem = rng.choice(
+            [
+                self.pick("word"),
+                self.invented(),
+                f"{self.pick('adjective')}_{self.pick('word')}",
+                f"{self.pick('word')}-{self.digits(1, 4)}",
+                f"{self.pick('word')}{self.digits(1, 2)}",
+            ]
+        ).replace(" ", "_")
         return f"{stem}.{rng.choice('pdf csv txt json png log xlsx docx md py yaml zip'.split())}"
 
     def _path(self) -> str:
         rng = self.rng
-        parts = [rng.choice([self.pick("word"), self.invented(), "data", "home", "var", "tmp", "logs", "src"]).replace(" ", "_") for _ in range(rng.randint(1, 3))]
-        return rng.choice(["/", "/", "", "./"]) + "/".join(parts) + rng.choice(["", "/" + self._filename()])
+        parts = [
+            rng.choice(
+                [self.pick("word"), self.invented(), "data", "home", "var", "tmp", "logs", "src"]
+            ).replace(" ", "_")
+            for _ in range(rng.randint(1, 3))
+        ]
+        return (
+            rng.choice(["/", "/", "", "./"])
+            + "/".join(parts)
+            + rng.choice(["", "/" + self._filename()])
+        )
 
     def _date(self) -> str:
         rng = self.rng
@@ -165,47 +218,55 @@ class Pools:
     def _phrase(self) -> str:
         rng = self.rng
         p = self.pick
-        return rng.choice([
-            lambda: f"{p('verb')} the {p('adjective')} {p('word')}",
-            lambda: f"{p('verb')} {p('first_name')} about the {p('word')}",
-            lambda: f"the {p('word')} is {p('adjective')}",
-            lambda: f"{p('adjective')} {p('word')} and {p('word')}",
-            lambda: f"{p('verb')} {p('food')} for {p('first_name')}",
-            lambda: f"{p('word')} {p('word')} {p('word')}",
-            lambda: f"I will be late {p('weekday')}",
-            lambda: f"{p('first_name').split()[0]} needs a {p('adjective')} {p('product')}",
-        ])()
+        return rng.choice(
+            [
+                lambda: f"{p('verb')} the {p('adjective')} {p('word')}",
+                lambda: f"{p('verb')} {p('first_name')} about the {p('word')}",
+                lambda: f"the {p('word')} is {p('adjective')}",
+                lambda: f"{p('adjective')} {p('word')} and {p('word')}",
+                lambda: f"{p('verb')} {p('food')} for {p('first_name')}",
+                lambda: f"{p('word')} {p('word')} {p('word')}",
+                lambda: f"I will be late {p('weekday')}",
+                lambda: f"{p('first_name').split()[0]} needs a {p('adjective')} {p('product')}",
+            ]
+        )()
 
     def _title(self) -> str:
         rng = self.rng
         p = self.pick
         cap = lambda w: w[:1].upper() + w[1:]
-        return rng.choice([
-            lambda: f"The {cap(p('adjective'))} {cap(p('word'))}",
-            lambda: f"{cap(p('word'))} of {p('city')}",
-            lambda: f"{cap(p('word'))} and {cap(p('word'))}",
-            lambda: f"{cap(p('adjective'))} {cap(self.invented())}",
-            lambda: self.invented(capital=True),
-            lambda: f"The {cap(p('word'))} in {p('city')}",
-        ])()
+        return rng.choice(
+            [
+                lambda: f"The {cap(p('adjective'))} {cap(p('word'))}",
+                lambda: f"{cap(p('word'))} of {p('city')}",
+                lambda: f"{cap(p('word'))} and {cap(p('word'))}",
+                lambda: f"{cap(p('adjective'))} {cap(self.invented())}",
+                lambda: self.invented(capital=True),
+                lambda: f"The {cap(p('word'))} in {p('city')}",
+            ]
+        )()
 
     def _street(self) -> str:
         rng = self.rng
         return f"{rng.randint(1, 300)} {rng.choice([self.pick('surname'), self.pick('word').capitalize(), self.invented(capital=True)])} {rng.choice(['Street', 'Road', 'Avenue', 'Lane', 'Square'])}"
 
     def _phone(self) -> str:
-        return self.rng.choice(["+", ""]) + "-".join(self.digits(2, 4) for _ in range(self.rng.randint(2, 3)))
+        return self.rng.choice(["+", ""]) + "-".join(
+            self.digits(2, 4) for _ in range(self.rng.randint(2, 3))
+        )
 
     def _code(self) -> str:
         rng = self.rng
-        return rng.choice([
-            lambda: f"{self._caps(1)}{self.digits(1, 2)}-{self.digits(3, 4)}",
-            lambda: f"{self._caps(rng.randint(2, 3))}-{self.digits(2, 5)}",
-            lambda: self.digits(3, 7),
-            lambda: f"{self.invented()}-{self.digits(1, 3)}",
-            lambda: f"{self._caps(2)}{self.digits(2, 5)}",
-            lambda: f"{self.pick('word')}_{self.digits(1, 3)}".replace(" ", "_"),
-        ])()
+        return rng.choice(
+            [
+                lambda: f"{self._caps(1)}{self.digits(1, 2)}-{self.digits(3, 4)}",
+                lambda: f"{self._caps(rng.randint(2, 3))}-{self.digits(2, 5)}",
+                lambda: self.digits(3, 7),
+                lambda: f"{self.invented()}-{self.digits(1, 3)}",
+                lambda: f"{self._caps(2)}{self.digits(2, 5)}",
+                lambda: f"{self.pick('word')}_{self.digits(1, 3)}".replace(" ", "_"),
+            ]
+        )()
 
     def _ticker(self) -> str:
         return self._caps(self.rng.randint(2, 4))
@@ -215,22 +276,51 @@ class Pools:
 
     def _username(self) -> str:
         rng = self.rng
-        return rng.choice([self.invented(), f"{self.invented()}{self.digits(1, 3)}", f"{self.pick('first_name').lower()}_{self.invented()}".replace(" ", "_"), f"@{self.invented()}"])
+        return rng.choice(
+            [
+                self.invented(),
+                f"{self.invented()}{self.digits(1, 3)}",
+                f"{self.pick('first_name').lower()}_{self.invented()}".replace(" ", "_"),
+                f"@{self.invented()}",
+            ]
+        )
 
     def _hashtag(self) -> str:
         return "#" + self.rng.choice([self.invented(), self.pick("word").replace(" ", "")])
 
     def _team(self) -> str:
-        return self.rng.choice([f"{self.pick('city')} {self.pick('word').capitalize()}s", self.invented(capital=True), f"FC {self.pick('city')}", f"the {self.pick('color')} {self.pick('animal')}s"])
+        return self.rng.choice(
+            [
+                f"{self.pick('city')} {self.pick('word').capitalize()}s",
+                self.invented(capital=True),
+                f"FC {self.pick('city')}",
+                f"the {self.pick('color')} {self.pick('animal')}s",
+            ]
+        )
 
     # What pages about invented things are made of (see banks/facts.py).
     def _place(self) -> str:
         rng = self.rng
         n = self.invented(2, True)
-        return rng.choice([f"{n} Bridge", f"the {n} Lighthouse", n, f"{n} Tower", f"the {n} {self.pick('adjective').capitalize()} Hall", f"{n} Park", f"the {n} Museum"])
+        return rng.choice(
+            [
+                f"{n} Bridge",
+                f"the {n} Lighthouse",
+                n,
+                f"{n} Tower",
+                f"the {n} {self.pick('adjective').capitalize()} Hall",
+                f"{n} Park",
+                f"the {n} Museum",
+            ]
+        )
 
     def _species(self) -> str:
-        return self.rng.choice([f"the {self.pick('adjective')} {self.invented()}", f"the {self.invented()} {self.pick('animal')}"])
+        return self.rng.choice(
+            [
+                f"the {self.pick('adjective')} {self.invented()}",
+                f"the {self.invented()} {self.pick('animal')}",
+            ]
+        )
 
     def _river_mountain(self) -> str:
         n = self.invented(capital=True)

@@ -23,25 +23,42 @@ from .conversations import stream
 from .pools import LISTS
 
 VOCABULARY = 2048
-PARAGRAPHS = [glm4_text.preamble(glm4_text.PERSONA) + "\n\n# 可用工具", glm4_text.FUNCTION_FOOTER, glm4_text.PYTHON, glm4_text.SIMPLE_BROWSER]
+PARAGRAPHS = [
+    glm4_text.preamble(glm4_text.PERSONA) + "\n\n# 可用工具",
+    glm4_text.FUNCTION_FOOTER,
+    glm4_text.PYTHON,
+    glm4_text.SIMPLE_BROWSER,
+]
 # A pre-token that equals a vocabulary entry becomes that token whole (`ignore_merges`), so a
 # paragraph that the pattern keeps together costs one token and is still plain text.
-PATTERN = "|".join(map(re.escape, PARAGRAPHS)) + r"|\p{Lu}?\p{Ll}+|\p{L}|\p{N}|[\s\"'{}\[\]:,;()?!.]+|[^\p{L}\p{N}]"
+PATTERN = (
+    "|".join(map(re.escape, PARAGRAPHS))
+    + r"|\p{Lu}?\p{Ll}+|\p{L}|\p{N}|[\s\"'{}\[\]:,;()?!.]+|[^\p{L}\p{N}]"
+)
 CONTROL = ["<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>", "<|begin_of_image|>", "<|end_of_image|>"]  # fmt: skip
 
 
 def build(conversations: int = 6000) -> Tokenizer:
     """Train the tokenizer on generated conversations; the same every time."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERN), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     size = VOCABULARY - len(CONTROL) - len(PARAGRAPHS)
-    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     source = stream(11)
     texts: list[str] = []
     for _ in range(conversations):
         conversation = next(source)
-        for piece in render(conversation.messages(), conversation.tools, add_generation_prompt=False).pieces:
+        for piece in render(
+            conversation.messages(), conversation.tools, add_generation_prompt=False
+        ).pieces:
             if isinstance(piece, str):
                 for paragraph in PARAGRAPHS:
                     piece = piece.replace(paragraph, "")
@@ -52,10 +69,14 @@ def build(conversations: int = 6000) -> Tokenizer:
     written = json.loads(tokenizer.to_str())
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     for paragraph in PARAGRAPHS:
-        written["model"]["vocab"][byte_level.pre_tokenize_str(paragraph)[0][0]] = len(written["model"]["vocab"])
+        written["model"]["vocab"][byte_level.pre_tokenize_str(paragraph)[0][0]] = len(
+            written["model"]["vocab"]
+        )
     written["model"]["ignore_merges"] = True
     tokenizer = Tokenizer.from_str(json.dumps(written))
-    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in CONTROL])
+    tokenizer.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False) for name in CONTROL]
+    )
     return tokenizer
 
 
@@ -63,16 +84,26 @@ def chat_template() -> str:
     """The template for servers, with GLM-4's fixed texts filled in."""
     template = Path(__file__).with_name("chat_template.jinja").read_text(encoding="utf-8")
     texts = {name: glm4_text.BUILTIN[name] for name in ("python", "simple_browser")}
-    return template.replace("BUILTIN -", json.dumps(texts, ensure_ascii=False) + " -").replace("PREAMBLE", PARAGRAPHS[0])
+    return template.replace("BUILTIN -", json.dumps(texts, ensure_ascii=False) + " -").replace(
+        "PREAMBLE", PARAGRAPHS[0]
+    )
 
 
 def save(tokenizer: Tokenizer, folder: Path) -> None:
     """Write `tokenizer.json` and `tokenizer_config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>", "clean_up_tokenization_spaces": False, "model_max_length": 8192}
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "<|endoftext|>",
+        "pad_token": "<|endoftext|>",
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 8192,
+    }
     (folder / "chat_template.jinja").write_text(chat_template(), encoding="utf-8")
-    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(config, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

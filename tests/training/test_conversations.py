@@ -55,9 +55,10 @@ def test_python_observations_are_what_the_code_gives() -> None:
         ((tool, code, ((_, text),)),) = turn.calls
         assert tool == "python"
         try:
-            assert repr(eval(code)) == text  # our own one-liners
+            observed = repr(eval(code))  # our own one-liners
         except ArithmeticError as error:
-            assert text == f"{type(error).__name__}: {error}"
+            observed = f"{type(error).__name__}: {error}"
+        assert observed == text
 
 
 def test_a_browser_answer_quotes_a_page_that_was_opened() -> None:
@@ -68,7 +69,10 @@ def test_a_browser_answer_quotes_a_page_that_was_opened() -> None:
         if turn.expect:
             (metadata, text) = turn.calls[-1][2][0]
             assert turn.expect in text
-            assert turn.answer == f"{turn.expect} 【{metadata.split()[1].strip('[]').split('†')[0]}†source】"
+            assert (
+                turn.answer
+                == f"{turn.expect} 【{metadata.split()[1].strip('[]').split('†')[0]}†source】"
+            )
             quoted += 1
     assert quoted > 100
 
@@ -78,7 +82,11 @@ def test_held_out_functions_are_never_offered_in_training() -> None:
     assert len(held) > 40
     for made in _sample(300):
         assert not held & {tool.name for tool in made.tools}
-    asked = {made.turns[0].calls[0][0] for made in _sample(200, train=False) if made.turns[0].kind == "function"}
+    asked = {
+        made.turns[0].calls[0][0]
+        for made in _sample(200, train=False)
+        if made.turns[0].kind == "function"
+    }
     known = {f.name for f in functions.BANK} - held
     assert not asked & known
 
