@@ -17,6 +17,7 @@ import click
 from ..errors import ConfigurationError, RunError
 from .failures import Failure, Reported, debugging, failure
 from .options import AgentOptions, agent_options
+from .pipe import watched
 from .text import visible, well_formed
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class _Chat:
 
     def _turn(self, session: SyncSession, line: str) -> None:
         try:
-            with self._output:
+            with self._output, watched(sys.stdout):
                 session.run(well_formed(line), on_event=self._output.show)
         except KeyboardInterrupt:
             if not self._interactive:

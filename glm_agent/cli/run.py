@@ -13,6 +13,7 @@ import click
 
 from .failures import Reported, Terminated, debugging, failure
 from .options import AgentOptions, agent_options
+from .pipe import watched
 from .text import well_formed
 
 
@@ -37,12 +38,17 @@ def run(prompt: str, as_json: bool, **options: Any) -> None:
         from .render import live_output
 
         agent = AgentOptions(**options).agent()
-        with agent.session_sync() as session, live_output(sys.stdout) as live:
+        with (
+            agent.session_sync() as session,
+            live_output(sys.stdout) as live,
+            watched(sys.stdout),
+        ):
             session.run(well_formed(prompt), on_event=live.show)
         return
     output = JsonLines(sys.stdout)
     try:
-        with AgentOptions(**options).agent().session_sync() as session:
+        agent = AgentOptions(**options).agent()
+        with agent.session_sync() as session, watched(sys.stdout):
             session.run(well_formed(prompt), on_event=output.show)
     except BrokenPipeError:
         raise

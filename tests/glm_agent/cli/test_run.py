@@ -316,6 +316,20 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(
     assert process.stderr.read() == ""
 
 
+@pytest.mark.parametrize("options", [("--json",), ()], ids=["json", "plain"])
+def test_a_reader_that_goes_away_ends_a_call_that_says_nothing(
+    cli: CommandLine, server: Server, registry: str, options: tuple[str, ...]
+):
+    server.replies = ["sleep\n{}<|observation|>"]
+    process = cli.start("run", "Hi", "--tools", registry, "--model", server.url, *options)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert "sleep" in process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 141
+    assert process.stderr.read() == ""
+
+
 def test_head_takes_one_line(cli: CommandLine, server: Server, registry: str):
     server.replies = [CALL, "\n" + "word " * 2000 + "<|user|>"]
     words = [*COMMAND, "run", "Hi", "--tools", registry, "--model", server.url]
