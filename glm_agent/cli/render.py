@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self, TextIO
 
 from ..events import Answer, CallReady, CallStarted, Event, Observed, TextDelta, UsageReport
 from ..messages import Observation, ToolCall, Usage
-from .text import fold, visible
+from .text import VisibleStream, fold, visible
 
 # How much of an observation is shown, in lines and in characters of a line.
 _LINES = 10
@@ -57,6 +57,7 @@ class LiveOutput:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self._stream = VisibleStream()
         self._column = False  # whether the line has been begun
         self._answering = False  # whether the reply's text has been shown
         self._gap = False  # whether a blank line belongs before the next text
@@ -100,7 +101,9 @@ class LiveOutput:
         self._screen.note(visible(line))
 
     def _text(self, text: str) -> None:
-        text = visible(text)
+        self._show_text(self._stream.feed(text))
+
+    def _show_text(self, text: str) -> None:
         if not text:
             return
         self._screen.busy(None)
@@ -112,6 +115,7 @@ class LiveOutput:
         self._answering = True
 
     def _end_line(self) -> None:
+        self._show_text(self._stream.close())
         if self._column:
             self._screen.text("\n")
             self._column = False

@@ -17,6 +17,12 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-Z\\^-~]"
 )
+# What may yet become one of these, or half of a line end, at the end of a text.
+_BEGUN = re.compile(
+    r"(?:\r|\x1b[ -/]*|(?:\x1b\[|\x9b)[0-?]*[ -/]*"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?)\Z"
+)
+_LONGEST = 1000  # characters held back; a longer sequence is none
 # What is left of C0 and C1 but tab and newline, and the overrides that reorder text (UAX 9).
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -25,6 +31,26 @@ def visible(text: str) -> str:
     """`text` without anything that a terminal would obey."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROL.sub("", _SEQUENCE.sub("", text))
+
+
+class VisibleStream:
+    """`visible` for text that comes in parts, wherever they are cut."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """The next part. A sequence that is not complete is held back."""
+        text = self._held + text
+        begun = _BEGUN.search(text)
+        cut = begun.start() if begun and len(begun[0]) <= _LONGEST else len(text)
+        self._held = text[cut:]
+        return visible(text[:cut])
+
+    def close(self) -> str:
+        """What was held back, at the end of the text."""
+        held, self._held = self._held, ""
+        return visible(held)
 
 
 def fold(text: str, lines: int, width: int) -> tuple[list[str], int]:

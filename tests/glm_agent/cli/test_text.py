@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glm_agent.cli.jsonl import dumps
-from glm_agent.cli.text import fold, visible, well_formed
+from glm_agent.cli.text import VisibleStream, fold, visible, well_formed
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,23 @@ def test_nothing_that_a_terminal_obeys_is_ever_left(text: str):
     shown = visible(text)
     assert not [c for c in shown if (c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f"]
     assert visible(shown) == shown
+
+
+pieces = st.sampled_from(
+    ["a", "\r", "\n", "\x1b", "[", "31", "m", "]0;t", "\x07", "\\", "\x9b", "\x9d", "P", "("]
+)
+
+
+@given(st.lists(pieces))
+def test_a_stream_shows_the_same_however_it_is_cut(parts: list[str]):
+    stream = VisibleStream()
+    shown = "".join([*map(stream.feed, parts), stream.close()])
+    assert shown == visible("".join(parts))
+
+
+def test_what_never_ends_is_not_held_back_for_ever():
+    stream = VisibleStream()
+    assert stream.feed("\x1b]0;" + "x" * 2000).endswith("xxx")
 
 
 @given(st.text())
