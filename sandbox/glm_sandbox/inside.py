@@ -16,6 +16,7 @@ import select
 import signal
 import sys
 import threading
+import warnings
 from collections import deque
 
 if __name__ == "__main__":
@@ -279,6 +280,7 @@ class App(IPKernelApp):
         for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):  # ipykernel asks for colour
             os.environ.pop(name, None)
         os.environ["TERM"] = "dumb"
+        warnings.filterwarnings("ignore", "To exit: use")  # advice for a prompt that is not there
         if self.shell:
             self.shell.events.register("post_run_cell", end_cell)
 

@@ -55,7 +55,7 @@ ERRORS = [
     ("a syntax error", "x = = 1", r"SyntaxError: invalid syntax"),
     ("output before the error is kept", "print('before')\nnope", r"(?s)^before\nTraceback.*NameError"),
     ("input() is refused", "input('name? ')", r"StdinNotImplementedError"),
-    ("sys.exit()", "import sys; sys.exit(3)", r"SystemExit: 3"),
+    ("sys.exit()", "import sys; sys.exit(3)", r"SystemExit: 3\Z"),
     ("an unknown magic", "%nosuchmagic", r"nosuchmagic"),
     ("an exception group", "raise ExceptionGroup('g', [ValueError('inner')])", r"ValueError: inner"),
     ("an exception whose text fails", "class E(Exception):\n    def __str__(self): raise ValueError\nraise E", r"E"),
