@@ -109,7 +109,7 @@ class Turn:
         answer = ""
         try:
             with anyio.move_on_after(self._limits.seconds) as scope:
-                answer = await self._steps()
+                answer = await self._with_background()
             if scope.cancelled_caught:
                 raise LimitExceeded(
                     f"the run was stopped after its limit of {self._limits.seconds:g} seconds;"
@@ -123,11 +123,26 @@ class Turn:
         await emit(UsageReport(usage))
         return Outcome(answer, usage)
 
-    async def _steps(self) -> str:
+    async def _with_background(self) -> str:
+        """The steps; tools that still start up when they are done are not waited for."""
+        answer = ""
+        failures: list[Exception] = []
+        async with anyio.create_task_group() as background:
+            try:
+                answer = await self._steps(background)
+            except Exception as error:  # noqa: BLE001 - raised below: a task group would wrap it
+                failures.append(error)
+            background.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+        return answer
+
+    async def _steps(self, background: TaskGroup) -> str:
         while True:
             self._check_limits()
-            message = await self._step()
+            message = await self._reply(background)
             if message.calls:
+                await self._call(message.calls)
                 continue
             if message.truncated:
                 raise LimitExceeded(self._cut_short())
@@ -159,20 +174,6 @@ class Turn:
                 f"no answer after {used} of {limits.tokens} tokens;"
                 " allow more with Limits(tokens=...)"
             )
-
-    async def _step(self) -> Assistant:
-        """One reply, and what its calls brought."""
-        failures: list[Exception] = []
-        async with anyio.create_task_group() as background:
-            try:
-                message = await self._reply(background)
-                if message.calls:
-                    await self._call(message.calls)
-                return message
-            except Exception as error:  # noqa: BLE001 - raised below: a task group would wrap it
-                failures.append(error)
-                background.cancel_scope.cancel()
-        raise failures[0]
 
     async def _reply(self, background: TaskGroup) -> Assistant:
         """Stream one reply into the transcript."""

@@ -105,5 +105,5 @@ class Tool(ABC):
         """Start up what `run` will need, while the model still writes the call.
 
         Called at most once a call, before it is known whether the call is any good; what this
-        raises is ignored.
+        raises is ignored. It is not waited for, and cancelled when the run ends.
         """

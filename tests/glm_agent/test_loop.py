@@ -384,6 +384,22 @@ async def test_a_failing_start_up_does_not_fail_the_run():
     assert (await agent(*script, tools=[Slow(failing=True)]).run("Hi")).answer == "Ok."
 
 
+async def test_a_start_up_that_never_ends_does_not_hold_the_run():
+    class Stuck(Slow):
+        stopped = False
+
+        async def prepare(self, context: ToolContext) -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.stopped = True
+
+    stuck = Stuck()
+    result = await agent(calls(("slow", {})), says("Ok."), tools=[stuck]).run("Hi")
+    assert [seen.text for seen in result.observations] == ["prepared for []"]
+    assert stuck.stopped
+
+
 # ── limits ────────────────────────────────────────────────────────────────────────────────────
 
 
