@@ -47,11 +47,12 @@ class SessionResources:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._made: dict[Hashable, AsyncClosable] = {}
-        self._lock = anyio.Lock()
+        self._locks: dict[Hashable, anyio.Lock] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[R]]) -> R:
         """The resource under `key`, made by `make` when there is none yet."""
-        async with self._lock:
+        # One lock a key: a tool that is slow to start holds up no other.
+        async with self._locks.setdefault(key, anyio.Lock()):
             if key not in self._made:
                 resource = await make()
                 self._made[key] = resource
