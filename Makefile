@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench evaluate train clean
+.PHONY: help demo test test-slow check format bench evaluate train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,8 +40,8 @@ demo: $(VENV)/.local ## Watch an agent compute, call a function, and read pages,
 test: $(VENV)/.dev ## Run the tests, but for the slow ones
 	$(BIN)/python -m pytest -m "not slow and not gpu and not docker" $(ARGS)
 
-test-all: $(VENV)/.dev ## Run all tests that this machine can run
-	$(BIN)/python -m pytest $(ARGS)
+test-slow: $(VENV)/.dev ## Run the slow tests: a real model server, the embedded model's score
+	$(BIN)/python -m pytest -m "slow and not gpu and not docker" $(ARGS)
 
 check: $(VENV)/.dev ## Check format, lint and types
 	$(BIN)/ruff format --check .
