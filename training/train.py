@@ -49,7 +49,10 @@ def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int],
     ids: list[int] = []
     mask: list[int] = []
     speaking = False
-    pieces = [*render(conversation.messages(), conversation.tools, add_generation_prompt=False).pieces, Control("<|user|>")]
+    pieces = [
+        *render(conversation.messages(), conversation.tools, add_generation_prompt=False).pieces,
+        Control("<|user|>"),
+    ]
     for piece in pieces:
         if isinstance(piece, Control):
             ids.append(tokenizer.token_to_id(piece.token))
@@ -69,6 +72,7 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
     os.nice(5)
     tokenizer = Tokenizer.from_file(path)
     tokenizer.encode_special_tokens = True
+    pad = tokenizer.token_to_id("<|endoftext|>")
     source, rng = stream(seed), random.Random(seed)
     while True:
         pool = [encode(next(source), tokenizer) for _ in range(600)]
@@ -80,7 +84,7 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
                 end += 1
             part = pool[start:end]
             width = -(-len(part[-1][0]) // 16) * 16
-            ids = np.zeros((len(part), width), np.int64)
+            ids = np.full((len(part), width), pad, np.int64)
             mask = np.zeros((len(part), width), bool)
             for row, (i, m) in enumerate(part):
                 ids[row, : len(i)] = i
@@ -92,7 +96,9 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
             out.put(batch)
 
 
-def copy_batch(rng: np.random.Generator, alphabet: np.ndarray, rows: int, half: int) -> tuple[torch.Tensor, torch.Tensor]:
+def copy_batch(
+    rng: np.random.Generator, alphabet: np.ndarray, rows: int, half: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Sequences without repeats, each followed by itself; only the second half is to be produced."""
     order = rng.random((rows, len(alphabet))).argpartition(half - 1, 1)[:, :half]
     first = alphabet[rng.permuted(order, axis=1)]
@@ -104,58 +110,103 @@ def copy_batch(rng: np.random.Generator, alphabet: np.ndarray, rows: int, half: 
 
 def optimizers(model: GlmForCausalLM, lr: float, muon_lr: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside, AdamW for embeddings, norms and biases."""
-    inner = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
+    inner = [
+        p
+        for n, p in model.named_parameters()
+        if p.ndim == 2 and "embed" not in n and "lm_head" not in n
+    ]
     known = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in known]
-    return [torch.optim.Muon(inner, lr=muon_lr, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"), torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.95), weight_decay=0.0)]
+    return [
+        torch.optim.Muon(
+            inner, lr=muon_lr, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
 
 
-def loss_of(model: GlmForCausalLM, body: Any, ids: torch.Tensor, mask: torch.Tensor, alphabet: torch.Tensor | None = None) -> torch.Tensor:
-    """Mean cross-entropy over the tokens the model has to produce, among those of the alphabet.
+def loss_of(
+    model: GlmForCausalLM,
+    body: Any,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    alphabet: torch.Tensor | None = None,
+    context: float = 0.0,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss to follow, and of it the mean cross-entropy over the tokens the model has to produce.
 
-    Tokens outside the alphabet get no gradient: Adam would push all that are never wanted into one
-    direction, and they would have to be told apart again later.
+    With an `alphabet`, only its tokens compete: Adam would push all that are never wanted into one
+    direction, and they would have to be told apart again later. `context` is the weight of the
+    other tokens (tool descriptions, questions, observations), of which every third is taken: to
+    foresee a question from the tools is to link the two.
 
     On CPUs float32 is as fast as bfloat16 here, and compiling is what pays: it joins the small
     operations between the matrix products, which cost more than the products.
     """
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=ids.is_cuda):
-        hidden = body(input_ids=ids, use_cache=False).last_hidden_state
-        wanted = mask[:, 1:]
-        chosen, targets = hidden[:, :-1][wanted], ids[:, 1:][wanted]
+        hidden = body(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+        wanted, targets = mask[:, 1:], ids[:, 1:]
         if alphabet is None:
-            logits = model.lm_head(chosen)
+            logits = model.lm_head(hidden[wanted])
+            chosen = targets[wanted]
         else:
-            logits = chosen @ model.lm_head.weight[alphabet].T
-            targets = torch.searchsorted(alphabet, targets)
-    return torch.nn.functional.cross_entropy(logits.float(), targets)
+            logits = hidden[wanted] @ model.lm_head.weight[alphabet].T
+            chosen = torch.searchsorted(alphabet, targets[wanted])
+        loss = torch.nn.functional.cross_entropy(logits.float(), chosen)
+        if not context:
+            return loss, loss.detach()
+        pad = model.config.pad_token_id
+        other = ~wanted & (targets != pad) & (torch.rand(targets.shape, device=ids.device) < 1 / 3)
+        around = torch.nn.functional.cross_entropy(
+            model.lm_head(hidden[other]).float(), targets[other]
+        )
+    return loss + context * around, loss.detach()
 
 
 def export(model: GlmForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
     """Write a folder that transformers loads: bf16 weights, config, tokenizer."""
     tok.save(tokenizer, folder)
     stops = [tokenizer.token_to_id(name) for name in STOPS]
-    state = {name: value.detach().cpu().to(torch.bfloat16) for name, value in model.state_dict().items()}
+    state = {
+        name: value.detach().cpu().to(torch.bfloat16) for name, value in model.state_dict().items()
+    }
     target = GlmForCausalLM(model.config).to(torch.bfloat16)
     target.load_state_dict(state)
-    target.generation_config = GenerationConfig(do_sample=False, eos_token_id=stops, pad_token_id=stops[0], max_new_tokens=256)
+    target.generation_config = GenerationConfig(
+        do_sample=False, eos_token_id=stops, pad_token_id=stops[0], max_new_tokens=256
+    )
     target.save_pretrained(folder)
 
 
 def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--tokenizer", type=Path, help="folder with tokenizer.json; trained anew without")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="folder with tokenizer.json; trained anew without"
+    )
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--ffn", type=int, default=768)
     parser.add_argument("--copy-minutes", type=float, default=6)
-    parser.add_argument("--mix-minutes", type=float, default=12, help="how long copying goes on beside the conversations")
+    parser.add_argument(
+        "--mix-minutes",
+        type=float,
+        default=12,
+        help="how long copying goes on beside the conversations",
+    )
     parser.add_argument("--minutes", type=float, default=100)
     parser.add_argument("--tokens", type=int, default=12288, help="tokens a batch")
+    parser.add_argument(
+        "--context",
+        type=float,
+        default=0.15,
+        help="weight of tokens the model only reads, for the first 60 %%",
+    )
     parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--muon-lr", type=float, default=2e-3)
-    parser.add_argument("--resume", type=Path, help="a checkpoint (.pt) to start the conversations from")
+    parser.add_argument("--muon-lr", type=float, default=4e-3)
+    parser.add_argument(
+        "--resume", type=Path, help="a checkpoint (.pt) to start the conversations from"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -180,9 +231,15 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     bases = [group["lr"] for opt in opts for group in opt.param_groups]
     log = (args.out / "log.jsonl").open("a")
 
-    def step(ids: torch.Tensor, mask: torch.Tensor, scale: float, alphabet: torch.Tensor | None = None) -> float:
-        loss = loss_of(model, body, ids.to(device), mask.to(device), alphabet)
-        loss.backward()
+    def step(
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        scale: float,
+        alphabet: torch.Tensor | None = None,
+        context: float = 0.0,
+    ) -> float:
+        total, loss = loss_of(model, body, ids.to(device), mask.to(device), alphabet, context)
+        total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         groups = [group for opt in opts for group in opt.param_groups]
         for group, base in zip(groups, bases, strict=True):
@@ -192,15 +249,27 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
             opt.zero_grad(set_to_none=True)
         return loss.item()
 
-    everything = rng.permutation([i for i in range(tokenizer.get_vocab_size()) if i not in {tokenizer.token_to_id(c) for c in tok.CONTROL}])
+    everything = rng.permutation(
+        [
+            i
+            for i in range(tokenizer.get_vocab_size())
+            if i not in {tokenizer.token_to_id(c) for c in tok.CONTROL}
+        ]
+    )
     started, steps, size, smooth = time.time(), 0, 64, 5.0
     while (spent := (time.time() - started) / 60) < args.copy_minutes:
         alphabet = np.sort(everything[:size])
-        ids, mask = copy_batch(rng, alphabet, max(1, args.tokens // 2 // 64), int(rng.integers(8, 48)))
-        smooth = 0.9 * smooth + 0.1 * step(ids, mask, min(1.0, (steps + 1) / 50), torch.from_numpy(alphabet).to(device))
+        ids, mask = copy_batch(
+            rng, alphabet, max(1, args.tokens // 2 // 64), int(rng.integers(8, 48))
+        )
+        smooth = 0.9 * smooth + 0.1 * step(
+            ids, mask, min(1.0, (steps + 1) / 50), torch.from_numpy(alphabet).to(device)
+        )
         steps += 1
         if steps % 25 == 0:
-            print(f"copy {spent:.1f} min step {steps} alphabet {size} loss {smooth:.3f}", flush=True)
+            print(
+                f"copy {spent:.1f} min step {steps} alphabet {size} loss {smooth:.3f}", flush=True
+            )
         if smooth < 0.3 and size < len(everything):
             size, smooth = min(len(everything), size * 4), smooth + 1
         elif smooth < 0.03:
@@ -208,7 +277,11 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     torch.save(model.state_dict(), args.out / "copy.pt")
 
     batches: multiprocessing.Queue[Any] = multiprocessing.Queue(maxsize=64)
-    producer = multiprocessing.Process(target=_produce, args=(str(args.out / "tokenizer.json"), args.seed + 100, batches, args.tokens), daemon=True)
+    producer = multiprocessing.Process(
+        target=_produce,
+        args=(str(args.out / "tokenizer.json"), args.seed + 100, batches, args.tokens),
+        daemon=True,
+    )
     producer.start()
     started, steps, smooth, seen, saved, copied = time.time(), 0, 3.0, 0, time.time(), 0.0
     while (spent := (time.time() - started) / 60) < args.minutes:
@@ -217,20 +290,31 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         except queue.Empty:
             raise SystemExit("the producer of conversations stopped") from None
         done = spent / args.minutes
-        # Warm up, hold, then fall to nearly nothing over the last 45 %.
-        scale = min(1.0, (steps + 1) / 100, max(0.02, (1 - done) / 0.45))
-        loss = step(torch.from_numpy(ids_array), torch.from_numpy(mask_array), scale)
+        # Warm up, hold, then fall to nearly nothing over the last two thirds.
+        scale = min(1.0, (steps + 1) / 100, max(0.02, (1 - done) / 0.65))
+        context = args.context if done < 0.6 else 0.0
+        loss = step(torch.from_numpy(ids_array), torch.from_numpy(mask_array), scale, None, context)
         if spent < args.mix_minutes and steps % 2 == 0:
             # Words of one token each and rare tokens alike: copying must not depend on which.
-            copied = step(*copy_batch(rng, everything, max(1, args.tokens // 2 // 64), int(rng.integers(8, 48))), scale)
+            copied = step(
+                *copy_batch(
+                    rng, everything, max(1, args.tokens // 2 // 64), int(rng.integers(8, 48))
+                ),
+                scale,
+            )
         if not math.isfinite(loss):
             raise SystemExit("the loss is not a number; lower --muon-lr")
         smooth = 0.98 * smooth + 0.02 * loss
         steps += 1
         seen += ids_array.size
         if steps % 50 == 0:
-            print(f"{spent:.1f} min step {steps} copy {copied:.2f} loss {smooth:.4f} lr x{scale:.2f} {seen / 60 / max(spent, 1e-3):,.0f} tokens/s", flush=True)
-            log.write(json.dumps({"minutes": spent, "step": steps, "loss": smooth, "tokens": seen}) + "\n")
+            print(
+                f"{spent:.1f} min step {steps} copy {copied:.2f} loss {smooth:.4f} lr x{scale:.2f} {seen / 60 / max(spent, 1e-3):,.0f} tokens/s",
+                flush=True,
+            )
+            log.write(
+                json.dumps({"minutes": spent, "step": steps, "loss": smooth, "tokens": seen}) + "\n"
+            )
             log.flush()
         if time.time() - saved > 240:
             torch.save(model.state_dict(), args.out / "last.tmp")

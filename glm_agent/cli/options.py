@@ -31,6 +31,14 @@ _OPTIONS = (
         " GLM_AGENT_MODEL, or embedded.",
     ),
     click.option(
+        "--device",
+        metavar="DEVICE",
+        help="Where a model in this process runs: cuda, cuda:1, cpu, mps.",
+    ),
+    click.option(
+        "--dtype", metavar="DTYPE", help="Its number format: bfloat16, float16 or float32."
+    ),
+    click.option(
         "--agent", "agent_file", type=_YAML, metavar="FILE", help="An agent written in YAML."
     ),
     click.option(
@@ -76,6 +84,8 @@ class AgentOptions:
     """What the options said; None where they said nothing."""
 
     model: str | None
+    device: str | None
+    dtype: str | None
     agent_file: Path | None
     registries: tuple[Path, ...]
     names: tuple[str, ...]
@@ -92,7 +102,7 @@ class AgentOptions:
         from ..agent import Agent
         from ..limits import Limits
         from ..models import Settings
-        from ..models.load import model_name
+        from ..models.load import load_model, model_name
 
         described = None
         if self.agent_file is not None:
@@ -113,8 +123,9 @@ class AgentOptions:
         instructions = self.instructions
         if instructions is None and described is not None:
             instructions = described.instructions
+        placed = _set({"device": self.device, "dtype": self.dtype})
         return Agent(
-            model_name(model),
+            load_model(model, **placed) if placed else model_name(model),
             self._tools(list(described.tools) if described else list(DEFAULT_TOOLS)),
             instructions,
             replace(limits, **_set(given)),

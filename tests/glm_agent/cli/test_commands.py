@@ -14,6 +14,7 @@ import pytest
 import glm_agent
 from glm_agent.cli.app import group
 
+from ..models.tiny import build_checkpoint
 from .conftest import COMMAND, CommandLine, Server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,6 +42,19 @@ def test_tools_show_prints_what_the_model_is_told(cli: CommandLine):
     assert (shown["name"], shown["kind"], shown["description"]) == ("f", "function", "Do f.")
     assert shown["parameters"]["properties"] == {"n": {"type": "integer", "default": 3}}
     assert json.loads(cli.run("tools", "show", "python").stdout)["kind"] == "python"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--device", "gpu", "device 'gpu' is none of torch's"), ("--dtype", "int3", "dtype 'int3'")],
+)
+def test_run_says_what_a_device_or_number_format_may_be(
+    cli: CommandLine, option: str, value: str, said: str
+):
+    folder = build_checkpoint(cli.folder / "tiny")
+    done = cli.run("run", "Hello", "--no-tools", "--model", str(folder), option, value)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("pyhton",), ("g", "--tools", "t.yaml")])

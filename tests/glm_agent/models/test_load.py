@@ -93,6 +93,12 @@ def test_unknown_options_are_named(tiny) -> None:
         load_model(tiny, colour="red")
 
 
+@pytest.mark.parametrize("option", ["device", "dtype"])
+def test_a_server_places_its_model_itself(option: str) -> None:
+    with pytest.raises(ModelLoadError, match="a server places its model itself"):
+        load_model("http://127.0.0.1:1/v1", **{option: "cpu"})
+
+
 def test_the_list_of_models(embedded, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("GLM_AGENT_MODEL", "http://127.0.0.1:1/v1")
     assert list_models()[:2] == ["embedded", "http://127.0.0.1:1/v1"]
