@@ -73,9 +73,12 @@ def unknown_turn(rng: random.Random, pools: Pools, train: bool, offered: list[To
 
 
 def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conversation:
-    """One conversation. `kind` fixes the first turn's kind (function, python, browser, chat)."""
+    """One conversation. `kind` fixes the first turn's kind (function, python, browser, chat).
+
+    In training, many questions to one list of tools teach more for each token that is read.
+    """
     pools = Pools(rng, held_out=not train)
-    kind = kind or rng.choices(["function", "python", "browser", "chat"], [50, 16, 18, 16])[0]
+    kind = kind or rng.choices(["function", "python", "browser", "chat"], [54, 14, 18, 14])[0]
     system = rng.choice(SYSTEM) if rng.random() < 0.3 else ""
     tools: list[ToolSpec] = []
     if kind == "python" or rng.random() < 0.25:
@@ -83,26 +86,28 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
     if kind == "browser" or rng.random() < 0.25:
         tools.append(BROWSER)
     made = Conversation(tools, system)
-    weights = [3, 3, 2, 2] if train else [1, 1, 1, 1]
-    count = (
-        rng.choices([1, 2, 3, 4], weights)[0]
-        if kind == "function"
-        else rng.choices([0, 1, 2, 3, 4], [6, 1, 1, 1, 1])[0]
-    )
+    counts = [4, 2, 2, 2] if train else [1, 1, 1, 1]
+    count = rng.choices([1, 2, 3, 4], counts)[0]
+    if kind != "function" and rng.random() < (0.75 if train else 0.6):
+        count = 0
     if count:
         first, spec, function = functions.turn(pools, train)
-        offered = [(first, spec), *functions.others(function, pools, train, count - 1)]
-        asked = [made_turn for made_turn, _ in offered]
+        offered = [(first, spec, function), *functions.others(function, pools, train, count - 1)]
         if kind == "function":
-            # Several questions to the same list of tools teach more for each token read.
-            made.turns += asked[: rng.choice((1, 1, 2, 3, 4))] if train else asked[:1]
+            made.turns += [turn for turn, _, _ in offered] if train else [first]
+            for _ in range(rng.choice((0, 1, 2, 3)) if train else 0):
+                _, spec, function = rng.choice(offered)
+                if more := functions.again(function, spec, pools):
+                    made.turns.append(more)
         rng.shuffle(offered)
-        tools += [spec for _, spec in offered]
+        tools += [spec for _, spec, _ in offered]
     if rng.random() < 0.2:
         rng.shuffle(tools)
+    follow = rng.choices([0, 1, 2], [60, 30, 10])[0] if train else 0
+    kinds = ([] if kind == "function" else [kind]) + [_next_kind(rng, tools) for _ in range(follow)]
+    if train and not count and kind in ("python", "chat"):
+        kinds += [kind] * rng.choice((2, 4, 6))
     quote = 7
-    more = rng.choices([0, 1, 2], [70, 22, 8])[0] if train else 0
-    kinds = ([] if kind == "function" else [kind]) + [_next_kind(rng, tools) for _ in range(more)]
     for name in kinds:
         if name == "python":
             made.turns.append(computing.turn(pools, train))
@@ -110,14 +115,12 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
             turn = browsing.turn(pools, train, quote)
             quote += sum("mclick" in payload for _, payload, _ in turn.calls)
             made.turns.append(turn)
-        elif not any(t.kind == "simple_browser" for t in tools) and rng.random() < 0.5:
+        elif not any(t.kind == "simple_browser" for t in tools) and rng.random() < 0.4:
             made.turns.append(unknown_turn(rng, pools, train, tools))
         else:
             made.turns.append(chat_turn(rng, train))
-    if train and rng.random() < 0.15 and len(made.turns) > 1:
-        rng.shuffle(made.turns)
-        if sum(t.kind == "browser" for t in made.turns) > 1:
-            made.turns = [t for t in made.turns if t.kind != "browser"] or made.turns[:1]
+    if train and sum(t.kind == "browser" for t in made.turns) < 2:
+        rng.shuffle(made.turns)  # a quote's number counts up, so browsing keeps its order
     return made
 
 

@@ -131,6 +131,29 @@ def _listing(items: list[Any]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
+_COMMON = frozenset(
+    "about after again also been before best between call check could does each every find from get"
+    " give given have into just know like list look make many more much need only over please show"
+    " some such take tell than that the their them then there this time use value want what when"
+    " where which will with would your you".split()
+)
+
+
+def _stems(text: str) -> set[str]:
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    return {word[:5] for word in words if len(word) > 3 and word not in _COMMON}
+
+
+def shares_a_word(function: Function, ask: str) -> bool:
+    """Whether a question has a word (its first five letters) of the function or its parameters.
+
+    A model of this size, trained on this data alone, knows few synonyms: most questions must be
+    answerable by the words that they share with a description.
+    """
+    known = _stems(f"{function.name} {function.description}")
+    return bool(known & _stems(re.sub(r"{\w+}", " ", ask)))
+
+
 def _used(ask: str) -> list[str]:
     return re.findall(r"{(\w+)}", ask)
 
@@ -366,7 +389,7 @@ def _failure(function: Function, pools: Pools) -> str:
 
 def others(
     function: Function, pools: Pools, train: bool, count: int
-) -> list[tuple[Turn, ToolSpec]]:
+) -> list[tuple[Turn, ToolSpec, Function]]:
     """What is offered beside a function: near neighbours of its group, strangers, invented ones.
 
     Each comes with a question of its own, so that one list of tools can serve several turns.
@@ -376,7 +399,7 @@ def others(
     if not train:
         candidates = [f for f in BANK if f.name != function.name]
     near = [f for f in candidates if f.group == function.group]
-    found: list[tuple[Turn, ToolSpec]] = []
+    found: list[tuple[Turn, ToolSpec, Function]] = []
     taken = {function.name, "python", "simple_browser"}
     while len(found) < count:
         roll = rng.random()
@@ -392,7 +415,7 @@ def others(
         made, spec, other = turn_for(rename(other, rng, pools), pools, train)
         if other.name not in taken:
             taken.add(other.name)
-            found.append((made, spec))
+            found.append((made, spec, other))
     return found
 
 
@@ -406,7 +429,10 @@ def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolS
 
 
 def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolSpec, Function]:
-    """A turn that calls this function."""
+    """A turn that calls this function.
+
+    Outside training, and mostly in it, the question shares a word with the function.
+    """
     rng = pools.rng
     if train and function.group != "invented" and function.params and rng.random() < 0.1:
         said = ", ".join(f"{a.replace('_', ' ')} {{{a}}}" for a in function.params)
@@ -418,7 +444,22 @@ def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolS
         function = Function(
             function.name, function.description, function.params, asks, function.group
         )
-    ask = rng.choice(function.asks)
+    asks = function.asks
+    if function.group != "invented" and (not train or rng.random() < 0.75):
+        asks = tuple(a for a in asks if shares_a_word(function, a)) or asks
+    return ask_for(function, rng.choice(asks), pools)
+
+
+def again(function: Function, spec: ToolSpec, pools: Pools) -> Turn | None:
+    """Another question to a function that is already offered; None if none fits its schema."""
+    needed = set(spec.parameters.get("required", ()))
+    asks = [ask for ask in function.asks if needed <= set(_used(ask))]
+    return ask_for(function, pools.rng.choice(asks), pools)[0] if asks else None
+
+
+def ask_for(function: Function, ask: str, pools: Pools) -> tuple[Turn, ToolSpec, Function]:
+    """The turn that asks this question."""
+    rng = pools.rng
     used = set(_used(ask))
     values = {
         name: value_of(param, pools) for name, param in function.params.items() if name in used
