@@ -17,6 +17,7 @@ from .pools import Pools
 from .turns import Turn
 
 PYTHON = ToolSpec("python", kind="python")
+DRILLS = 0.5  # of training conversations about functions: short schemas, many questions
 BROWSER = ToolSpec("simple_browser", kind="simple_browser")
 REFUSAL = "I have no tool for that, and I do not know it myself."
 
@@ -86,6 +87,11 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
     if kind == "browser" or rng.random() < 0.25:
         tools.append(BROWSER)
     made = Conversation(tools, system)
+    if train and kind == "function" and rng.random() < DRILLS:
+        count = rng.randint(2, 6)
+        made.turns, specs = functions.drill(pools, count, count + rng.randint(0, 3))
+        tools += specs
+        return made
     counts = [4, 2, 2, 2] if train else [1, 1, 1, 1]
     count = rng.choices([1, 2, 3, 4], counts)[0]
     if kind != "function" and rng.random() < (0.75 if train else 0.6):

@@ -419,6 +419,46 @@ def others(
     return found
 
 
+def slim(function: Function, rng: random.Random) -> Function | None:
+    """The function with at most one parameter, for drills in choosing; None if no question is left."""
+    keep = rng.choice([*function.params, ""])
+    asks = tuple(
+        ask
+        for ask in function.asks
+        if set(_used(ask)) <= {keep}
+        and (shares_a_word(function, ask) or function.group == "invented")
+    )
+    if not asks or (keep and not any(_used(ask) for ask in asks)):
+        return None
+    params = {keep: function.params[keep]} if keep else {}
+    return Function(function.name, function.description, params, asks, function.group)
+
+
+def drill(pools: Pools, count: int, turns: int) -> tuple[list[Turn], list[ToolSpec]]:
+    """Short functions and many questions: what to call, again and again."""
+    rng = pools.rng
+    known = [f for f in BANK if not held_out(f.name)]
+    found: dict[str, tuple[Function, ToolSpec]] = {}
+    while len(found) < count:
+        function = invent(pools) if rng.random() < 0.4 else rng.choice(known)
+        short = slim(rename(function, rng, pools), rng)
+        if short is not None and short.name not in ("python", "simple_browser"):
+            found[short.name] = (short, spec_of(short, rng, set()))
+    made: list[Turn] = []
+    order = list(found.values())
+    for number in range(turns):
+        function, _ = order[number] if number < count else rng.choice(order)
+        turn, _, _ = ask_for(function, rng.choice(function.asks), pools)
+        (name, payload, _) = turn.calls[0]
+        result = rng.choice(["OK", "Done", "ok", str(rng.randint(0, 999)), pools.pick("word")])
+        turn.calls = [(name, payload, [("", result)])]
+        turn.answer = answer_for(result)
+        made.append(turn)
+    rng.shuffle(order)
+    rng.shuffle(made)
+    return made, [spec for _, spec in order]
+
+
 def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolSpec, Function]:
     """One question that a function answers, its call, what came back, and the answer."""
     rng = pools.rng
