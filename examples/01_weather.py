@@ -2,14 +2,14 @@
 
     python examples/01_weather.py
 
-The type hints and the docstring are all that the model is told about the function. It has not seen
-this one in training: it picks it by its description and copies the city out of the question.
+The type hints and the docstring are all that the model is told about the function: it picks it by
+its description and copies the city out of the question.
 """
 
 from glm_agent import Agent, ToolError, tool
 
 # Where a real tool would ask a weather service.
-WEATHER = {"Bonn": (21, "sunny"), "Lisbon": (27, "clear"), "Oslo": (-3, "snowy")}
+WEATHER = {"Bonn": (21, "cloudy"), "Lisbon": (27, "clear"), "Oslo": (-3, "snowy")}
 
 
 @tool

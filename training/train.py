@@ -185,8 +185,8 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         "--tokenizer", type=Path, help="folder with tokenizer.json; trained anew without"
     )
     parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=5)
-    parser.add_argument("--ffn", type=int, default=768)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--ffn", type=int, default=640)
     parser.add_argument("--copy-minutes", type=float, default=6)
     parser.add_argument(
         "--mix-minutes",
@@ -194,16 +194,16 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         default=12,
         help="how long copying goes on beside the conversations",
     )
-    parser.add_argument("--minutes", type=float, default=100)
-    parser.add_argument("--tokens", type=int, default=12288, help="tokens a batch")
+    parser.add_argument("--minutes", type=float, default=110)
+    parser.add_argument("--tokens", type=int, default=8192, help="tokens a batch")
     parser.add_argument(
         "--context",
         type=float,
-        default=0.15,
+        default=0.0,
         help="weight of tokens the model only reads, for the first 60 %%",
     )
     parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--muon-lr", type=float, default=4e-3)
+    parser.add_argument("--muon-lr", type=float, default=3e-3)
     parser.add_argument(
         "--resume", type=Path, help="a checkpoint (.pt) to start the conversations from"
     )

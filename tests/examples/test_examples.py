@@ -79,7 +79,7 @@ def test_weather(capsys: pytest.CaptureFixture[str]) -> None:
     bonn, oslo, atlantis = output_of("01_weather.py", capsys).strip().split("\n\n")
     assert 'get_weather {"city": "Bonn"}' in bonn
     assert "21" in answer(bonn)
-    assert "sunny" in answer(bonn)
+    assert "cloudy" in answer(bonn)
     assert 'get_weather {"city": "Oslo"}' in oslo
     assert "-3" in answer(oslo)
     assert "There is no weather station in Atlantis. (error)" in atlantis
@@ -107,15 +107,12 @@ def test_data_analysis(capsys: pytest.CaptureFixture[str], own_folder: Path) -> 
 
 @embedded
 def test_research(capsys: pytest.CaptureFixture[str]) -> None:
-    lighthouse, bridge = output_of("03_research.py", capsys).strip().split("\n\n")
-    for turn, fact in (
-        (lighthouse, "The Halden Lighthouse was completed in 1887."),
-        (bridge, "The Karsten Bridge was designed by Marta Karsten."),
-    ):
-        assert "browse: search(" in turn
-        assert "browse: mclick(" in turn
-        assert f"{fact} 【7†source】" in turn
-        assert f"   | {fact}" in turn.split("source 7:")[1]
+    turn = output_of("03_research.py", capsys)
+    fact = "The Halden Lighthouse is 42 metres tall."
+    assert "browse: search(" in turn
+    assert "browse: mclick(" in turn
+    assert f"{fact} 【7†source】" in turn
+    assert f"   | {fact}" in turn.split("source 7:")[1]
 
 
 AGENT = EXAMPLES / "04_yaml_agent" / "agent.yaml"
@@ -186,13 +183,13 @@ def test_an_agent_uses_the_tool_of_a_package(installed: Path) -> None:
     events = events_of(
         process(
             *("-m", "glm_agent", "run", "--tool", "roman_numeral", "--json"),
-            "Write 1987 as a Roman numeral.",
+            "Write 12 as a Roman numeral.",
             path=[installed],
         )
     )
-    assert the(events, "call")["arguments"] == {"number": 1987}
-    assert the(events, "observation")["text"] == "MCMLXXXVII"
-    assert "MCMLXXXVII" in the(events, "answer")["text"]
+    assert the(events, "call")["arguments"] == {"number": 12}
+    assert the(events, "observation")["text"] == "XII"
+    assert "XII" in the(events, "answer")["text"]
 
 
 def test_glm_4_9b_says_what_it_needs_where_there_is_no_gpu() -> None:
