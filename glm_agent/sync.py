@@ -115,12 +115,15 @@ def _wait(portal: BlockingPortal, start: Callable[[], Awaitable[T]]) -> T:
         finally:
             down.set()
 
-    future = portal.start_task_soon(watched)
+    future = None
     try:
+        # Inside the `try`: the coroutine may be well under way before this call is back.
+        future = portal.start_task_soon(watched)
         _until(down)
     except BaseException:  # interrupted while waiting
-        future.cancel()
-        _until(down)
+        if future is not None:
+            future.cancel()
+            _until(down)
         raise
     return future.result()
 

@@ -163,6 +163,8 @@ def test_every_glm_agent_command_parses(page: Path) -> None:
 def parse(words: list[str], where: str) -> None:
     """Parse a command line as click does, without carrying it out."""
     command: click.Command = group
+    # Under the group's settings: click keeps the help option that it makes for a command.
+    parent = click.Context(group, **group.context_settings)
     while isinstance(command, click.Group):
         if words and words[0] in ("--help", "--version"):
             return
@@ -171,7 +173,7 @@ def parse(words: list[str], where: str) -> None:
         command, words = command.commands[words[0]], words[1:]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            command.make_context(command.name, words)
+            command.make_context(command.name, words, parent=parent)
     except click.exceptions.Exit:  # --help
         return
     except click.ClickException as error:
