@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from .errors import ConfigurationError
@@ -107,22 +109,30 @@ async def _next(events: AsyncIterator[Event]) -> Event:
 
 def _wait(portal: BlockingPortal, start: Callable[[], Awaitable[T]]) -> T:
     """The result of a coroutine on the portal's loop; an interruption cancels it first."""
-    down = threading.Event()
+    begun, interrupted, down = threading.Event(), threading.Event(), threading.Event()
+    scopes: list[CancelScope] = []
 
     async def watched() -> T:
         try:
-            return await start()
+            with CancelScope() as scope:
+                scopes.append(scope)
+                begun.set()
+                if interrupted.is_set():
+                    scope.cancel()
+                return await start()
+            raise CancelledError
         finally:
             down.set()
 
-    future = None
     try:
-        # Inside the `try`: the coroutine may be well under way before this call is back.
+        # Inside the `try`, and cancelled by its own scope rather than by the future: the coroutine
+        # may be well under way before `start_task_soon` is back with one.
         future = portal.start_task_soon(watched)
         _until(down)
     except BaseException:  # interrupted while waiting
-        if future is not None:
-            future.cancel()
+        interrupted.set()
+        if begun.wait(1):
+            portal.call(scopes[0].cancel)
             _until(down)
         raise
     return future.result()

@@ -179,7 +179,7 @@ async def attempt(model: TransformersModel, kind: str, seed: int) -> tuple[str, 
 async def evaluate(
     model: TransformersModel, tasks: int, verbose: bool = False
 ) -> dict[str, tuple[int, int]]:
-    """Right and asked, by kind (refusals of chat apart)."""
+    """Right and asked, by kind; refusals count as chat."""
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     for kind, share in SHARES.items():

@@ -131,14 +131,11 @@ def loss_of(
     ids: torch.Tensor,
     mask: torch.Tensor,
     alphabet: torch.Tensor | None = None,
-    context: float = 0.0,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss to follow, and of it the mean cross-entropy over the tokens the model has to produce.
+) -> torch.Tensor:
+    """Mean cross-entropy over the tokens the model has to produce, among those of the alphabet.
 
-    With an `alphabet`, only its tokens compete: Adam would push all that are never wanted into one
-    direction, and they would have to be told apart again later. `context` is the weight of the
-    other tokens (tool descriptions, questions, observations), of which every third is taken: to
-    foresee a question from the tools is to link the two.
+    Tokens outside it get no gradient: Adam would push all that are never wanted into one direction,
+    and they would have to be told apart again later.
 
     On CPUs float32 is as fast as bfloat16 here, and compiling is what pays: it joins the small
     operations between the matrix products, which cost more than the products.
@@ -152,15 +149,7 @@ def loss_of(
         else:
             logits = hidden[wanted] @ model.lm_head.weight[alphabet].T
             chosen = torch.searchsorted(alphabet, targets[wanted])
-        loss = torch.nn.functional.cross_entropy(logits.float(), chosen)
-        if not context:
-            return loss, loss.detach()
-        pad = model.config.pad_token_id
-        other = ~wanted & (targets != pad) & (torch.rand(targets.shape, device=ids.device) < 1 / 3)
-        around = torch.nn.functional.cross_entropy(
-            model.lm_head(hidden[other]).float(), targets[other]
-        )
-    return loss + context * around, loss.detach()
+    return torch.nn.functional.cross_entropy(logits.float(), chosen)
 
 
 def export(model: GlmForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
@@ -196,12 +185,6 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     )
     parser.add_argument("--minutes", type=float, default=110)
     parser.add_argument("--tokens", type=int, default=8192, help="tokens a batch")
-    parser.add_argument(
-        "--context",
-        type=float,
-        default=0.0,
-        help="weight of tokens the model only reads, for the first 60 %%",
-    )
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--muon-lr", type=float, default=3e-3)
     parser.add_argument(
@@ -236,10 +219,9 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         mask: torch.Tensor,
         scale: float,
         alphabet: torch.Tensor | None = None,
-        context: float = 0.0,
     ) -> float:
-        total, loss = loss_of(model, body, ids.to(device), mask.to(device), alphabet, context)
-        total.backward()
+        loss = loss_of(model, body, ids.to(device), mask.to(device), alphabet)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         groups = [group for opt in opts for group in opt.param_groups]
         for group, base in zip(groups, bases, strict=True):
@@ -292,8 +274,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         done = spent / args.minutes
         # Warm up, hold, then fall to nearly nothing over the last two thirds.
         scale = min(1.0, (steps + 1) / 100, max(0.02, (1 - done) / 0.65))
-        context = args.context if done < 0.6 else 0.0
-        loss = step(torch.from_numpy(ids_array), torch.from_numpy(mask_array), scale, None, context)
+        loss = step(torch.from_numpy(ids_array), torch.from_numpy(mask_array), scale)
         if spent < args.mix_minutes and steps % 2 == 0:
             # Words of one token each and rare tokens alike: copying must not depend on which.
             copied = step(

@@ -316,4 +316,5 @@ def test_any_soup_can_be_read(pieces: list[str]) -> None:
     ),
 )
 def test_any_bytes_can_be_read(data: bytes, kind: str) -> None:
-    extract(data, URL, kind)
+    page = extract(data, URL, kind)
+    assert (page.url, isinstance(page.markdown, str)) == (URL, True)
