@@ -33,7 +33,7 @@ class Protocol:
     stops: tuple[str, ...]
     controls: tuple[str, ...]
     renderer: Callable[..., Prompt]
-    parser: Callable[[Sequence[ToolSpec], int], StreamParser]
+    parser: Callable[[Sequence[ToolSpec], int, bool], StreamParser]
     why: str = ""
 
     def render(
@@ -42,9 +42,15 @@ class Protocol:
         """The prompt that asks for the next reply. For options see the family's renderer."""
         return self.renderer(messages, tools, **options)
 
-    def stream_parser(self, tools: Sequence[ToolSpec] = (), first_call: int = 1) -> StreamParser:
-        """A parser for one reply; its calls are numbered from `first_call`."""
-        return self.parser(tools, first_call)
+    def stream_parser(
+        self, tools: Sequence[ToolSpec] = (), first_call: int = 1, *, strict: bool = False
+    ) -> StreamParser:
+        """A parser for one reply; its calls are numbered from `first_call`.
+
+        `strict` turns repairs off: what is not written exactly in the format is no call, or a call
+        with an error. Evaluations want that.
+        """
+        return self.parser(tools, first_call, strict)
 
     def parse(
         self,
@@ -52,9 +58,11 @@ class Protocol:
         tools: Sequence[ToolSpec] = (),
         stop: str | None = None,
         truncated: bool = False,
+        *,
+        strict: bool = False,
     ) -> ParsedReply:
         """Parse a whole reply. A `str` is text whatever it spells; `split` reads it otherwise."""
-        return parse_whole(self.stream_parser(tools), reply, stop, truncated)
+        return parse_whole(self.stream_parser(tools, strict=strict), reply, stop, truncated)
 
     def split(self, text: str) -> list[Piece]:
         """Take the control tokens that a text-only server spelled out for real ones."""

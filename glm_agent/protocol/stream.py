@@ -52,7 +52,10 @@ class Glm4Parser:
 
     thinking = ""
 
-    def __init__(self, tools: Sequence[ToolSpec] = (), first_call: int = 1) -> None:
+    def __init__(
+        self, tools: Sequence[ToolSpec] = (), first_call: int = 1, strict: bool = False
+    ) -> None:
+        self._strict = strict
         self.stop: str | None = None
         self.truncated = False
         self._tools = {tool.name: tool for tool in tools}
