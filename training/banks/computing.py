@@ -136,9 +136,12 @@ _KINDS = [
 ]  # fmt: skip
 
 # What wraps any one-liner.
-CODE: list[str] = "Run this code: {code} | Execute {code} | Evaluate {code} in Python | What does {code} return? | Run {code} | run this: {code} | Execute this code: {code} | Python: {code} | What is the result of {code}? | Run {code} in Python | Evaluate this: {code} | what does the code {code} return? | Please run the code {code} | Use Python to run {code} | Tell me what {code} returns | What is the output of {code}? | Execute this in Python: {code} | Evaluate the code {code} | Run the following code: {code} | output of {code} | What do you get when you run {code}? | {code} in Python | Show me the result of {code} | Execute the following Python code: {code} | result of {code} | Run this Python code: {code} | Evaluate the following: {code} | what does {code} give? | Execute {code} and tell me the result | what is the output of this code: {code}".split(" | ")
+CODE = list[str]("Run this code: {code} | Execute {code} | Evaluate {code} in Python | What does {code} return? | Run {code} | run this: {code} | Execute this code: {code} | Python: {code} | What is the result of {code}? | Run {code} in Python | Evaluate this: {code} | what does the code {code} return? | Please run the code {code} | Use Python to run {code} | Tell me what {code} returns | What is the output of {code}? | Execute this in Python: {code} | Evaluate the code {code} | Run the following code: {code} | output of {code} | What do you get when you run {code}? | {code} in Python | Show me the result of {code} | Execute the following Python code: {code} | result of {code} | Run this Python code: {code} | Evaluate the following: {code} | what does {code} give? | Execute {code} and tell me the result | what is the output of this code: {code}".split(" | "))
 
-KINDS: list[tuple[str, str, int, list[str]]] = [(code, values, weight, wordings.split(" | ")) for code, values, weight, wordings in _KINDS]
+KINDS: list[tuple[str, str, int, list[str]]] = [
+    (code, values, weight, list[str](wordings.split(" | ")))
+    for code, values, weight, wordings in _KINDS
+]
 
 # First words of wordings that "please" or "can you" may come before.
 ORDERS = frozenset("add apply arrange average calculate change check compute convert count divide double drop evaluate execute express find flip give keep list make multiply order pick put raise reduce remove reverse round run select share shorten show solve sort spell split square subtract sum take tell test turn work write".split())
