@@ -6,13 +6,14 @@ Does not do: tokenising (see train.py), judging (see evaluate.py).
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from glm_agent.messages import Assistant, Message, Observation, System, ToolCall, ToolSpec, User
 
 from . import browsing, computing, functions
-from .banks.chat import CHAT, SYSTEM, UNKNOWN
+from .banks.chat import CHAT, CHAT_HELD, SYSTEM, UNKNOWN, UNKNOWN_HELD
 from .pools import Pools
 from .turns import Turn
 
@@ -46,18 +47,29 @@ class Conversation:
 
 def chat_turn(rng: random.Random, train: bool) -> Turn:
     """Small talk."""
-    phrasings, answer = rng.choice(CHAT)
-    wording = rng.choice(phrasings[:-2]) if train else rng.choice(phrasings[-2:])
-    turn = Turn("chat", functions.polish(wording, rng, []) if train else wording)
+    wordings, answer = rng.choice(CHAT if train else CHAT_HELD)
+    wording = rng.choice(wordings)
+    turn = Turn("chat", _spoken(wording, rng) if train else wording)
     turn.answer = turn.expect = answer
     return turn
+
+
+def _spoken(wording: str, rng: random.Random) -> str:
+    """Another case, punctuation or opening; no word that could change what is meant."""
+    if wording.endswith("?") and rng.random() < 0.08:
+        wording = rng.choice(["Hi, ", "Hey, ", "Hello, ", "Ok, ", "So, "]) + wording
+    if rng.random() < 0.3 and not wording[1:2].isupper():
+        wording = wording[0].swapcase() + wording[1:]
+    if rng.random() < 0.3:
+        end = "?" if wording.endswith("?") else rng.choice("!.")
+        wording = wording.rstrip("?!.") + rng.choice(["", end])
+    return wording
 
 
 def unknown_turn(rng: random.Random, pools: Pools, train: bool, offered: list[ToolSpec]) -> Turn:
     """A request that nothing offered can fulfil."""
     if rng.random() < 0.5:
-        cut = len(UNKNOWN) * 4 // 5
-        question = rng.choice(UNKNOWN[:cut] if train else UNKNOWN[cut:])
+        question = _beyond(rng, train, offered)
     elif rng.random() < 0.35 and not any(t.kind == "python" for t in offered):
         question = computing.turn(pools, train).question
     else:
@@ -71,6 +83,16 @@ def unknown_turn(rng: random.Random, pools: Pools, train: bool, offered: list[To
     turn = Turn("chat", question)
     turn.answer = turn.expect = REFUSAL
     return turn
+
+
+def _beyond(rng: random.Random, train: bool, offered: list[ToolSpec]) -> str:
+    """A request of the bank that shares no longer word with a function that is offered."""
+    about = " ".join(f"{tool.name} {tool.description}" for tool in offered)
+    words = set(re.findall("[a-z]{4,}", about.lower()))
+    requests = UNKNOWN if train else UNKNOWN_HELD
+    return rng.choice(
+        [q for q in requests if words.isdisjoint(re.findall("[a-z]{4,}", q.lower()))] or requests
+    )
 
 
 def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conversation:
