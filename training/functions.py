@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import zlib
 from typing import Any
 
@@ -17,8 +16,10 @@ from glm_agent.messages import ToolSpec
 
 from .bank import Function, Param
 from .banks import devices, everyday, knowledge, work
+from .disguise import disguise, shares_a_word, used_in
 from .pools import Pools
 from .turns import Turn, answer_for
+from .words import any_word
 
 
 def _load() -> list[Function]:
@@ -93,7 +94,9 @@ def value_of(param: Param, pools: Pools) -> tuple[Any, str]:
         value = rng.choice(param.choices)
         return value, value
     if param.type == "string":
-        value = pools.pick(param.pool)
+        # Any words at all, now and then: what is copied must not depend on what it is.
+        odd = not pools.held_out and rng.random() < 0.15
+        value = _odd_value(rng) if odd else pools.pick(param.pool)
         return value, value
     if param.type == "boolean":
         flag = rng.random() < 0.5
@@ -113,6 +116,11 @@ def value_of(param: Param, pools: Pools) -> tuple[Any, str]:
     return [v for v, _ in pairs], _listing([w for _, w in pairs])
 
 
+def _odd_value(rng: random.Random) -> str:
+    words = [any_word(rng) for _ in range(rng.choice((1, 1, 1, 2, 2, 3)))]
+    return " ".join(word.capitalize() for word in words) if rng.random() < 0.3 else " ".join(words)
+
+
 def _integer(param: Param, rng: random.Random) -> tuple[int, str]:
     high = param.high if rng.random() < 0.8 else max(param.high, 10 ** rng.randint(1, 5))
     value = rng.randint(int(param.low), int(high))
@@ -129,72 +137,6 @@ def _number(param: Param, rng: random.Random) -> tuple[float | int, str]:
 def _listing(items: list[Any]) -> str:
     words = [str(item) for item in items]
     return ", ".join(words[:-1]) + " and " + words[-1]
-
-
-_COMMON = frozenset(
-    "about after again also been before best between call check could does each every find from get"
-    " give given have into just know like list look make many more much need only over please show"
-    " some such take tell than that the their them then there this time use value want what when"
-    " where which will with would your you".split()
-)
-
-
-def _stems(text: str) -> set[str]:
-    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
-    return {word[:5] for word in words if len(word) > 3 and word not in _COMMON}
-
-
-def shares_a_word(function: Function, ask: str) -> bool:
-    """Whether a question has a word (its first five letters) of the function or its parameters.
-
-    A model of this size, trained on this data alone, knows few synonyms: most questions must be
-    answerable by the words that they share with a description.
-    """
-    known = _stems(f"{function.name} {function.description}")
-    return bool(known & _stems(re.sub(r"{\w+}", " ", ask)))
-
-
-def _used(ask: str) -> list[str]:
-    return re.findall(r"{(\w+)}", ask)
-
-
-def rename(function: Function, rng: random.Random, pools: Pools) -> Function:
-    """A variant with other parameter names or order, so that the schema has to be read."""
-    params = function.params
-    mapping: dict[str, str] = {}
-    if rng.random() < 0.25:
-        for name, param in params.items():
-            if rng.random() < 0.5:
-                other = rng.choice(
-                    [
-                        param.pool or param.type,
-                        f"{name}_{rng.choice(['name', 'value', 'arg', 'id'])}",
-                        f"{rng.choice(['the', 'target', 'input', 'my'])}_{name}",
-                        pools.invented(),
-                        f"{param.pool or name}_name",
-                    ]
-                )
-                if other and other not in params and other not in mapping.values():
-                    mapping[name] = other
-    items = list(params.items())
-    if rng.random() < 0.3:
-        rng.shuffle(items)
-    fresh = {mapping.get(k, k): v for k, v in items}
-    asks = tuple(
-        re.sub(r"{(\w+)}", lambda m: "{" + mapping.get(m[1], m[1]) + "}", ask)
-        for ask in function.asks
-    )
-    name = function.name
-    if rng.random() < 0.12:
-        words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)
-        name = rng.choice(
-            [
-                lambda: words[0].lower() + "".join(w.capitalize() for w in words[1:]),
-                lambda: "_".join(w.lower() for w in words),
-                lambda: "-".join(w.lower() for w in words),
-            ]
-        )()
-    return Function(name, function.description, fresh, asks, function.group)
 
 
 VERBS = "get find list create update delete check compute count fetch send open close start stop reset show rank sort merge split convert measure book cancel reserve schedule assign approve reject archive publish export import scan sync rename copy move lock unlock enable disable track log record rate tag label inspect repair estimate compare".split()
@@ -412,7 +354,7 @@ def others(
         )
         if function.group == "invented" and roll > 0.4:
             other = invent(pools)
-        made, spec, other = turn_for(rename(other, rng, pools), pools, train)
+        made, spec, other = turn_for(disguise(other, rng, pools) if train else other, pools, train)
         if other.name not in taken:
             taken.add(other.name)
             found.append((made, spec, other))
@@ -425,10 +367,10 @@ def slim(function: Function, rng: random.Random) -> Function | None:
     asks = tuple(
         ask
         for ask in function.asks
-        if set(_used(ask)) <= {keep}
+        if set(used_in(ask)) <= {keep}
         and (shares_a_word(function, ask) or function.group == "invented")
     )
-    if not asks or (keep and not any(_used(ask) for ask in asks)):
+    if not asks or (keep and not any(used_in(ask) for ask in asks)):
         return None
     params = {keep: function.params[keep]} if keep else {}
     return Function(function.name, function.description, params, asks, function.group)
@@ -441,7 +383,7 @@ def drill(pools: Pools, count: int, turns: int) -> tuple[list[Turn], list[ToolSp
     found: dict[str, tuple[Function, ToolSpec]] = {}
     while len(found) < count:
         function = invent(pools) if rng.random() < 0.4 else rng.choice(known)
-        short = slim(rename(function, rng, pools), rng)
+        short = slim(disguise(function, rng, pools), rng)
         if short is not None and short.name not in ("python", "simple_browser"):
             found[short.name] = (short, spec_of(short, rng, set()))
     made: list[Turn] = []
@@ -465,7 +407,7 @@ def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolS
     if rng.random() < invented:
         return turn_for(invent(pools), pools, train)
     function = rng.choice([f for f in BANK if held_out(f.name) != train])
-    return turn_for(rename(function, rng, pools) if train else function, pools, train)
+    return turn_for(disguise(function, rng, pools) if train else function, pools, train)
 
 
 def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolSpec, Function]:
@@ -485,7 +427,7 @@ def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolS
             function.name, function.description, function.params, asks, function.group
         )
     asks = function.asks
-    if function.group != "invented" and (not train or rng.random() < 0.75):
+    if function.group != "invented" and (not train or rng.random() < 0.85):
         asks = tuple(a for a in asks if shares_a_word(function, a)) or asks
     return ask_for(function, rng.choice(asks), pools)
 
@@ -493,14 +435,14 @@ def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolS
 def again(function: Function, spec: ToolSpec, pools: Pools) -> Turn | None:
     """Another question to a function that is already offered; None if none fits its schema."""
     needed = set(spec.parameters.get("required", ()))
-    asks = [ask for ask in function.asks if needed <= set(_used(ask))]
+    asks = [ask for ask in function.asks if needed <= set(used_in(ask))]
     return ask_for(function, pools.rng.choice(asks), pools)[0] if asks else None
 
 
 def ask_for(function: Function, ask: str, pools: Pools) -> tuple[Turn, ToolSpec, Function]:
     """The turn that asks this question."""
     rng = pools.rng
-    used = set(_used(ask))
+    used = set(used_in(ask))
     values = {
         name: value_of(param, pools) for name, param in function.params.items() if name in used
     }

@@ -19,8 +19,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from glm_agent.protocol import glm4_text
 from glm_agent.protocol.glm4 import render
 
+from .banks.values import LISTS
 from .conversations import stream
-from .pools import LISTS
 
 VOCABULARY = 2048
 PARAGRAPHS = [

@@ -83,6 +83,9 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
             while end < len(pool) and (end + 1 - start) * len(pool[end][0]) <= rows:
                 end += 1
             part = pool[start:end]
+            start = end
+            if len(part) == 1:  # a shape of its own, for which everything would be compiled again
+                continue
             width = -(-len(part[-1][0]) // 16) * 16
             ids = np.full((len(part), width), pad, np.int64)
             mask = np.zeros((len(part), width), bool)
@@ -90,7 +93,6 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
                 ids[row, : len(i)] = i
                 mask[row, : len(m)] = m
             batches.append((ids, mask))
-            start = end
         rng.shuffle(batches)
         for batch in batches:
             out.put(batch)

@@ -11,7 +11,8 @@ import pytest
 from glm_agent.protocol import protocol_for
 from training import browsing, computing, functions
 from training.conversations import Conversation, conversation, stream
-from training.pools import LISTS, Pools
+from training.banks.values import LISTS
+from training.pools import Pools
 
 
 def _sample(count: int, seed: int = 5, *, train: bool = True) -> list[Conversation]:
