@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Event,
         Observed,
         TextDelta,
+        ThinkingDelta,
         UsageReport,
     )
     from .limits import Limits
@@ -104,6 +105,7 @@ __all__ = [
     "SyncSession",
     "System",
     "TextDelta",
+    "ThinkingDelta",
     "Tool",
     "ToolCall",
     "ToolContext",
@@ -154,6 +156,7 @@ _HOMES = {
         "Event",
         "Observed",
         "TextDelta",
+        "ThinkingDelta",
         "UsageReport",
     ),
     "limits": ("Limits",),

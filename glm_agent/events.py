@@ -1,8 +1,9 @@
 """What a caller sees while a run goes on, in order.
 
-A model's reply arrives as `TextDelta`, `CallStarted`, `CallDelta` and `CallReady`; a call's outcome
-as `Observed`; the end of a run as one `Answer`, followed by one `UsageReport`. Failures are raised,
-not reported as events (the command line's `--json` turns them into a last `error` line).
+A model's reply arrives as `ThinkingDelta`, `TextDelta`, `CallStarted`, `CallDelta` and `CallReady`;
+a call's outcome as `Observed`; the end of a run as one `Answer`, followed by one `UsageReport`.
+Failures are raised, not reported as events (the command line's `--json` turns them into a last
+`error` line).
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """The next part of what the model thinks before it answers or calls; no part of its text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallStarted:
     """The name of a call is known; its arguments follow."""
 
@@ -29,7 +37,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallDelta:
-    """The next part of a call's payload, as written."""
+    """The next part of a call's payload: `ToolCall.payload` is these put together."""
 
     call_id: str
     text: str
@@ -42,7 +50,7 @@ class CallReady:
     call: ToolCall
 
 
-ReplyEvent = TextDelta | CallStarted | CallDelta | CallReady
+ReplyEvent = ThinkingDelta | TextDelta | CallStarted | CallDelta | CallReady
 """What a streaming parser gives out."""
 
 
