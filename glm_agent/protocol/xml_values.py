@@ -1,0 +1,171 @@
+"""Values in the XML form of GLM-4.5 and later: from the text between two tags to a JSON value.
+
+The form writes strings as they are and everything else as JSON, and does not say which it wrote.
+The tool's JSON schema does: `allowed` reads the types of a parameter from it, `read_value` reads a
+text as one of them.
+
+Does not do: checking values against the schema (tooling does).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from .arguments import read_arguments
+
+ANY: frozenset[str] = frozenset()
+"""No type is known: JSON if it reads as JSON, else text."""
+
+STRING = frozenset({"string"})
+
+# How many references are followed: a schema that refers to itself in a circle ends there.
+_DEPTH = 16
+_KEY = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What was read, or the reason why nothing could be; and what had to be mended for it."""
+
+    value: Any = None
+    error: str | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def allowed(parameters: Mapping[str, Any] | None, name: str) -> frozenset[str]:
+    """The JSON types that a parameter may have, by its tool's schema; `ANY` where it says nothing.
+
+    Never raises, whatever the schema is.
+    """
+    root: Any = parameters
+    if not isinstance(root, Mapping):
+        return ANY
+    properties = cast("Mapping[str, Any]", root).get("properties")
+    if isinstance(properties, Mapping) and name in properties:
+        return _types(properties[name], root, _DEPTH)
+    return _types(cast("Mapping[str, Any]", root).get("additionalProperties"), root, _DEPTH)
+
+
+def _types(schema: Any, root: Any, depth: int) -> frozenset[str]:
+    if not isinstance(schema, Mapping) or depth == 0:
+        return ANY
+    found = cast("Mapping[str, Any]", schema)
+    types = ANY
+    for one in _constraints(found, root, depth - 1):
+        # `ANY` constrains nothing; types that exclude one another are the schema's own mistake.
+        types = (types & one or one) if types and one else types or one
+    return types | {"null"} if types and found.get("nullable") is True else types
+
+
+def _constraints(schema: Mapping[str, Any], root: Any, depth: int) -> list[frozenset[str]]:
+    """The types that each keyword allows, all of which must hold."""
+    result: list[frozenset[str]] = []
+    kind = schema.get("type")
+    if isinstance(kind, str):
+        result.append(frozenset({kind}))
+    elif isinstance(kind, Sequence):
+        result.append(frozenset(str(one) for one in cast("Sequence[object]", kind)))
+    elif "properties" in schema:
+        result.append(frozenset({"object"}))
+    elif "items" in schema:
+        result.append(frozenset({"array"}))
+    if isinstance(enum := schema.get("enum"), list):
+        result.append(frozenset(map(kind_of, cast("list[object]", enum))))
+    if "const" in schema:
+        result.append(frozenset({kind_of(schema["const"])}))
+    if isinstance(reference := schema.get("$ref"), str):
+        result.append(_types(_resolve(reference, root), root, depth))
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(branches := schema.get(keyword), list) and branches:
+            options = [_types(one, root, depth) for one in cast("list[object]", branches)]
+            result.append(frozenset().union(*options) if all(options) else ANY)
+    if isinstance(every := schema.get("allOf"), list):
+        result += [_types(one, root, depth) for one in cast("list[object]", every)]
+    return result
+
+
+def _resolve(reference: str, root: Any) -> Any:
+    """What a reference within the schema points to (a JSON pointer, RFC 6901); None if nothing."""
+    start, *steps = reference.split("/")
+    found = root if start == "#" else None
+    for step in steps:
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = cast("Mapping[str, Any]", found).get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def kind_of(value: object) -> str:
+    """The JSON type of a value."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if value is None:
+        return "null"
+    return "object" if isinstance(value, Mapping) else "array"
+
+
+def _fits(value: object, types: frozenset[str]) -> bool:
+    kind = kind_of(value)
+    return kind in types or (kind == "integer" and "number" in types)
+
+
+def read_value(text: str, types: frozenset[str], *, strict: bool = False) -> Value:
+    """Read the text of a value as one of `types`. Never raises.
+
+    A string is the text exactly as it is. Where other types are allowed too, the text is read as
+    one of those if it is their JSON. Where no string is allowed and the text is no JSON, it is
+    mended, and an error if that fails; `strict` mends nothing.
+    """
+    if types == STRING:
+        return Value(text)
+    read = read_arguments(_wrapped(text), strict=True).value
+    known = read is not None and list(read) == [_KEY]
+    value = read[_KEY] if read is not None and known else None
+    if not types:
+        return Value(value if known else text)
+    if "string" in types:
+        return Value(value if known and _fits(value, types - STRING) else text)
+    if known and (strict or not isinstance(value, str)):
+        return Value(value)
+    if not strict:
+        # `"3"` for a number; `[{\"a\": 1}]`, as sglang#12456 met it; and last what is mended
+        # in whole payloads.
+        inner = value if isinstance(value, str) else _unescaped(text)
+        if inner is not None:
+            again = read_value(inner, types, strict=True)
+            if again.error is None and _fits(again.value, types):
+                return Value(again.value, repairs=("JSON written as a string",))
+        if known:
+            return Value(value)
+        mended = read_arguments(_wrapped(text))
+        if mended.value is not None and list(mended.value) == [_KEY]:
+            candidate = mended.value[_KEY]
+            if _fits(candidate, types):
+                return Value(candidate, repairs=mended.repairs)
+    return Value(error=f"not valid JSON; write {_expected(types)}")
+
+
+def _wrapped(text: str) -> str:
+    return f'{{"{_KEY}": {text}}}'
+
+
+def _unescaped(text: str) -> str | None:
+    if "\\" not in text:
+        return None
+    try:
+        found = json.loads(f'"{text.strip()}"', strict=False)
+    except ValueError:
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _expected(types: frozenset[str]) -> str:
+    return " or ".join(f"{'an' if one[0] in 'aeio' else 'a'} {one}" for one in sorted(types))
