@@ -66,13 +66,15 @@ class Generated:
 
     `ids` are the sampled token ids without the stop token (empty where a server gives only text),
     valid for the tokenizer whose fingerprint is `vocabulary`. `pieces` are the same as text and
-    control tokens. `format` names the wire format that wrote it.
+    control tokens. `format` names the wire format that wrote it. `opening` is how the prompt had
+    begun the reply, such as `<think>`; it is not in `pieces`. None where it is not known.
     """
 
     pieces: tuple[Piece, ...]
     ids: tuple[int, ...] = ()
     vocabulary: str = ""
     format: str = ""
+    opening: tuple[Piece, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The GLM families and how to tell which one a model speaks.
+"""The GLM families: each one's renderer and parser under one name.
 
-A `Protocol` is a family's renderer and parser under one name. To add a family, write its two
-halves and enter it in `_FAMILIES`.
+To add a family, write its two halves and enter it in `_FAMILIES`; `guess.py` says which models are
+of it.
 
 Does not do: reading files or asking a server; callers pass a name, a path or a loaded config.
 """
@@ -9,38 +9,91 @@ Does not do: reading files or asking a server; callers pass a name, a path or a 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from ..errors import ConfigurationError
 from ..messages import Message, Piece, ToolSpec
-from . import glm4
+from . import glm45, guess, rendering, rumination_text
+from .builder import PromptBuilder
+from .glm4 import Glm4Renderer
+from .glm4_0414 import Glm0414Renderer, RuminationRenderer, Z1Renderer
 from .prompt import Prompt
+from .raw_tools import RawToolParser, as_function
 from .reply import ParsedReply, StreamParser, parse_whole, split_controls
 from .stream import Glm4Parser
+from .thinking import ThinkingParser
+from .xml_stream import XmlParser45, XmlParser47
+
+Forgets = Literal["never", "at the next user message", "at once"]
+ParserFactory = Callable[[Sequence[ToolSpec], int, bool], StreamParser]
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A wire format. `stops` are the tokens at which a reply ends, `controls` all it may contain.
+    """A wire format.
 
-    `why` says what told that the model speaks it.
+    Attributes:
+        name: The family.
+        renderer: Makes the family's `Renderer` from a list of tools and the options.
+        parser: Makes a parser from tools, the number of the first call, and `strict`.
+        stops: The tokens at which a reply ends.
+        markers: The other control tokens that mean something in a reply.
+        controls: All control tokens that the format has; a model's vocabulary must hold them.
+        options: What `render` is given unless told otherwise.
+        silent: Makes a parser of replies that were asked for without thinking, where that is
+            another one.
+        forgets: When the format leaves a reply's thinking out; see `forgets_thinking`.
+        why: What told that the model speaks it.
     """
 
     name: str
-    stops: tuple[str, ...]
-    controls: tuple[str, ...]
-    renderer: Callable[..., Prompt]
-    parser: Callable[[Sequence[ToolSpec], int, bool], StreamParser]
+    renderer: Callable[..., rendering.Renderer]
+    parser: ParserFactory
+    stops: tuple[str, ...] = rendering.STOPS
+    markers: tuple[str, ...] = ("<|assistant|>",)
+    controls: tuple[str, ...] = rendering.CONTROLS
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    silent: ParserFactory | None = None
+    forgets: Forgets = "never"
     why: str = ""
 
+    @property
+    def forgets_thinking(self) -> Forgets:
+        """When a reply's thinking leaves the prompt, with these options.
+
+        That is the one way in which a prompt changes where it does not grow (law 2). "at the next
+        user message" rewrites the replies that had thinking when a user message comes after them;
+        "at once" writes a reply anew as soon as it is in the transcript.
+        """
+        return "never" if self.options.get("keep_thinking") else self.forgets
+
     def render(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), **options: Any
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec] = (),
+        *,
+        add_generation_prompt: bool = True,
+        **options: Any,
     ) -> Prompt:
         """The prompt that asks for the next reply. For options see the family's renderer."""
-        return self.renderer(messages, tools, **options)
+        renderer = self.renderer(tools, **{**self.options, **options})
+        return rendering.render(renderer, messages, add_generation_prompt=add_generation_prompt)
+
+    def builder(self, tools: Sequence[ToolSpec] = (), **options: Any) -> PromptBuilder:
+        """The same, step by step: a step costs what its new messages cost."""
+        return PromptBuilder(self.renderer(tools, **{**self.options, **options}))
+
+    def having(self, **options: Any) -> Protocol:
+        """This protocol with other options, such as `enable_thinking=False`.
+
+        Raises:
+            TypeError: The family has no such option.
+        """
+        options = {**self.options, **options}
+        self.renderer((), **options)
+        return replace(self, options=options)
 
     def stream_parser(
         self, tools: Sequence[ToolSpec] = (), first_call: int = 1, *, strict: bool = False
@@ -50,7 +103,9 @@ class Protocol:
         `strict` turns repairs off: what is not written exactly in the format is no call, or a call
         with an error. Evaluations want that.
         """
-        return self.parser(tools, first_call, strict)
+        silent = self.silent is not None and not self.options.get("enable_thinking", True)
+        factory = self.silent if silent and self.silent else self.parser
+        return factory(tools, first_call, strict)
 
     def parse(
         self,
@@ -69,98 +124,127 @@ class Protocol:
         return split_controls(text, self.controls)
 
 
+def _functions_only(
+    tools: Sequence[ToolSpec], first_call: int = 1, strict: bool = False
+) -> StreamParser:
+    """GLM-4's parser, for a model that knows its raw tools as functions."""
+    listed = [as_function(tool) for tool in tools]
+    return RawToolParser(Glm4Parser(listed, first_call, strict), tools)
+
+
+def _z1(tools: Sequence[ToolSpec], first_call: int = 1, strict: bool = False) -> StreamParser:
+    inner = _functions_only(tools, first_call, strict)
+    return ThinkingParser(inner, inside=True, spelled=True, strict=strict)
+
+
+def _rumination(
+    tools: Sequence[ToolSpec], first_call: int = 1, strict: bool = False
+) -> StreamParser:
+    inner = _functions_only(tools or rumination_text.TOOLS, first_call, strict)
+    return ThinkingParser(inner, spelled=True, strict=strict)
+
+
+def _xml45(tools: Sequence[ToolSpec], first_call: int = 1, strict: bool = False) -> StreamParser:
+    return ThinkingParser(XmlParser45(tools, first_call, strict), strict=strict)
+
+
+def _xml47(tools: Sequence[ToolSpec], first_call: int = 1, strict: bool = False) -> StreamParser:
+    return ThinkingParser(XmlParser47(tools, first_call, strict), inside=True, strict=strict)
+
+
+def _xml47_silent(
+    tools: Sequence[ToolSpec], first_call: int = 1, strict: bool = False
+) -> StreamParser:
+    return ThinkingParser(XmlParser47(tools, first_call, strict), strict=strict)
+
+
 _FAMILIES = {
-    "glm-4": Protocol(glm4.NAME, glm4.STOPS, glm4.CONTROLS, glm4.render, Glm4Parser),
+    protocol.name: protocol
+    for protocol in (
+        Protocol("glm-4", Glm4Renderer, Glm4Parser),
+        Protocol("glm-4-0414", Glm0414Renderer, _functions_only),
+        Protocol("glm-z1", Z1Renderer, _z1, forgets="at once"),
+        Protocol("glm-z1-rumination", RuminationRenderer, _rumination, forgets="at once"),
+        Protocol(
+            "glm-4.5",
+            glm45.Glm45Renderer,
+            _xml45,
+            markers=glm45.MARKERS,
+            controls=(*glm45.CONTROLS, glm45.NO_THINK.token),
+            forgets="at the next user message",
+        ),
+        Protocol(
+            "glm-4.7",
+            glm45.Glm47Renderer,
+            _xml47,
+            silent=_xml47_silent,
+            markers=glm45.MARKERS,
+            controls=glm45.CONTROLS,
+            forgets="at the next user message",
+        ),
+        Protocol(
+            "glm-5",
+            glm45.Glm5Renderer,
+            _xml47,
+            silent=_xml47_silent,
+            markers=glm45.MARKERS,
+            controls=glm45.CONTROLS,
+            forgets="at the next user message",
+        ),
+    )
 }
 
-# From a part of a model id, lower case, to a family. The first that fits counts.
-_IDS = (
-    (r"rumination", "glm-z1-rumination"),
-    (r"glm-z1", "glm-z1"),
-    (r"glm-?4-(9|32)b.*0414|glm-?4-32b|glm-?4-0414", "glm-4-0414"),
-    (r"glm-?4(\.\d+)?v", "glm-4v"),
-    (r"glm-?4\.[56]", "glm-4.5"),
-    (r"glm-?4\.\d", "glm-4.7"),
-    (r"glm-?5", "glm-5"),
-    (r"glm-edge", "glm-edge"),
-    (r"chatglm(-6b|-?[23])", "chatglm"),
-    (r"glm-?4-9b|glm-?4(-chat)?$", "glm-4"),
-)
 
-# From a config's model_type to its families; the first, unless the config's name tells another.
-_MODEL_TYPES = {
-    "glm": ("glm-4", "glm-edge"),
-    "glm4": ("glm-4-0414", "glm-z1", "glm-z1-rumination"),
-    "glm4v": ("glm-4v",),
-    "glm4_moe": ("glm-4.5", "glm-4.7"),
-    "glm4_moe_lite": ("glm-4.7",),
-    "glm_moe_dsa": ("glm-5",),
-}
-_GLM4_VOCABULARY = 151552
-
-
-def protocol_for(hint: object) -> Protocol:
-    """The protocol that a model speaks.
+def protocol_for(hint: object, **options: Any) -> Protocol:
+    """The protocol that a model speaks; its `why` says what told.
 
     Args:
-        hint: A family's name (`glm-4`), a model id or path, a loaded config (an object with
-            `model_type`, or config.json as a mapping), or a `Protocol`, which is given back.
+        hint: A family's name (`glm-4`), which overrides all guessing; a model id or path; the
+            text of a chat template; a loaded config (an object with `model_type`, or config.json
+            as a mapping); a tokenizer (an object with `chat_template`, or tokenizer_config.json as
+            a mapping); or a `Protocol`, which is given back.
+        options: For its `render`; see `Protocol.having`.
 
     Raises:
         ConfigurationError: The family is not supported, or the hint does not tell one.
+        TypeError: The family has no such option.
     """
     if isinstance(hint, Protocol):
-        return hint
-    if isinstance(hint, str | os.PathLike):
-        return _by_name(os.fspath(hint))
-    return _by_config(hint)
+        protocol = hint
+    elif isinstance(hint, str | os.PathLike):
+        protocol = _by_text(os.fsdecode(hint).strip())
+    else:
+        protocol = _by_model(hint)
+    return protocol.having(**options) if options else protocol
 
 
-def _by_name(hint: str | bytes) -> Protocol:
-    name = os.fsdecode(hint).strip()
-    if name.lower() in _FAMILIES:
-        return _family(name.lower(), f"it was asked for as {name!r}")
-    family, why = _guess(name)
-    if family is None:
-        raise ConfigurationError(
-            f"cannot tell which GLM family {name!r} is; name it ({_supported()}) or pass its config"
-        )
+def _by_text(text: str) -> Protocol:
+    if text.lower() in _FAMILIES:
+        return _family(text.lower(), f"it was asked for as {text!r}")
+    if guess.is_template(text):
+        family, why = guess.by_template(text)
+        if family is None:
+            raise ConfigurationError(
+                f"this chat template is of no GLM family that is known; name it: {_supported()}"
+            )
+    else:
+        family, why = guess.by_name(text)
+        if family is None:
+            raise ConfigurationError(
+                f"cannot tell which GLM family {text!r} is; name it ({_supported()}) or pass its "
+                "config"
+            )
     return _family(family, why)
 
 
-def _guess(name: str) -> tuple[str | None, str]:
-    """The family that a model id or path names; the last folder that names one counts."""
-    for part in reversed(re.split(r"[/\\]", name)):
-        plain = re.sub(r"[_:]", "-", part.lower())
-        for pattern, family in _IDS:
-            if re.search(pattern, plain):
-                return family, f"the model's name contains {part!r}"
-    return None, ""
-
-
-def _by_config(config: object) -> Protocol:
-    def get(key: str) -> Any:
-        return config.get(key) if isinstance(config, Mapping) else getattr(config, key, None)
-
-    model_type = get("model_type")
-    if not isinstance(model_type, str):
+def _by_model(hint: object) -> Protocol:
+    family, why = guess.by_model(hint)
+    if family is None:
+        reason = why or f"a {type(hint).__name__} without model_type or a known chat_template"
         raise ConfigurationError(
-            f"cannot tell a GLM family from a {type(config).__name__} without model_type; "
-            f"name it: {_supported()}"
+            f"cannot tell a GLM family from this: {reason}; name it: {_supported()}"
         )
-    why = f"the config's model_type is {model_type!r}"
-    if model_type == "chatglm":
-        # ChatGLM2, ChatGLM3 and the first glm-4-9b-chat share this type, not the vocabulary.
-        size = get("padded_vocab_size") or get("vocab_size")
-        family = "glm-4" if size == _GLM4_VOCABULARY else "chatglm"
-        return _family(family, f"{why} and its vocabulary has {size} entries")
-    if model_type not in _MODEL_TYPES:
-        raise ConfigurationError(f"model_type {model_type!r} is no GLM; supported: {_supported()}")
-    families = _MODEL_TYPES[model_type]
-    named, why_named = _guess(str(get("_name_or_path") or ""))
-    if named is not None and named in families[1:]:
-        return _family(named, f"{why} and {why_named}")
-    return _family(families[0], why)
+    return _family(family, why)
 
 
 def _family(name: str, why: str) -> Protocol:

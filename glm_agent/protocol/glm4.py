@@ -18,40 +18,83 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ..messages import (
-    Assistant,
-    Control,
-    Generated,
-    Message,
-    Observation,
-    Piece,
-    System,
-    ToolCall,
-    ToolSpec,
-    User,
-)
-from . import glm4_text
-from .prompt import Prompt
+from ..messages import Assistant, Control, Message, Observation, Piece, System, ToolCall, ToolSpec
+from . import glm4_text, rendering
+from .prompt import Part, Prompt
+from .rendering import ASSISTANT, CONTROLS, OBSERVATION, PREFIX, STOPS, SYSTEM, USER, Place, seen
+
+__all__ = ["CONTROLS", "NAME", "STOPS", "Glm4Renderer", "Variant", "render", "tools_text"]
 
 NAME = "glm-4"
-STOPS = ("<|endoftext|>", "<|user|>", "<|observation|>")
-CONTROLS = (
-    "<|endoftext|>",
-    "[gMASK]",
-    "<sop>",
-    "<|system|>",
-    "<|user|>",
-    "<|assistant|>",
-    "<|observation|>",
-)
-
-_PREFIX = (Control("[gMASK]"), Control("<sop>"))
-_SYSTEM = Control("<|system|>")
-_USER = Control("<|user|>")
-_ASSISTANT = Control("<|assistant|>")
-_OBSERVATION = Control("<|observation|>")
 
 Variant = Literal["python", "jinja"]
+
+
+class Glm4Renderer(rendering.Renderer):
+    """Writes transcripts for glm-4-9b-chat.
+
+    `persona` is the name the model is given when tools are listed (published copies differ:
+    GhatGLM, ChatGLM, GLM-4). `date` adds the line `当前日期: {date}` after it. `keep_empty=False`
+    drops messages without content, as the published code does: a tool that printed nothing then
+    leaves no observation, and the model sees its call unanswered.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[ToolSpec] = (),
+        *,
+        variant: Variant = "python",
+        persona: str = glm4_text.PERSONA,
+        date: str | None = None,
+        keep_empty: bool = True,
+    ) -> None:
+        super().__init__(tools)
+        self._variant: Variant = variant
+        self._persona = persona
+        self._date = date
+        self._keep_empty = keep_empty
+
+    def head(self) -> Iterator[Part]:
+        """The prefix, and the system message that lists the tools."""
+        yield from PREFIX
+        if self.tools:
+            text = tools_text(self.tools, self._variant, self._persona, self._date)
+            yield from self._block(SYSTEM, "", text)
+
+    def message(self, message: Message, place: Place) -> Iterator[Part]:
+        """One message."""
+        if isinstance(message, System):
+            if message.content:
+                yield from self._block(SYSTEM, "", message.content)
+        elif isinstance(message, Observation):
+            content = seen(message)
+            if content or self._keep_empty:
+                yield from self._block(OBSERVATION, message.metadata, content)
+        elif isinstance(message, Assistant):
+            yield from self._assistant(message)
+        elif message.content or self._keep_empty:
+            yield from self._block(USER, "", message.content)
+
+    def _assistant(self, message: Assistant) -> Iterator[Part]:
+        if message.generated is not None and message.generated.format == NAME:
+            yield ASSISTANT
+            yield from message.generated.opening or ()
+            yield message.generated
+            return
+        for part in message.parts:
+            is_call = isinstance(part, ToolCall)
+            metadata, content = (part.name, part.payload) if is_call else ("", part)
+            if content or self._keep_empty:
+                yield from self._block(ASSISTANT, metadata, content)
+
+    def _block(self, role: Control, metadata: str, content: str) -> Iterator[Piece]:
+        yield role
+        if self._variant == "jinja":
+            yield f"{metadata}\n{content}"
+        else:
+            yield f"{metadata}\n"
+            if content:
+                yield content
 
 
 def render(
@@ -64,21 +107,11 @@ def render(
     keep_empty: bool = True,
     add_generation_prompt: bool = True,
 ) -> Prompt:
-    """Render a transcript for glm-4-9b-chat.
-
-    `persona` is the name the model is given when tools are listed (published copies differ:
-    GhatGLM, ChatGLM, GLM-4). `date` adds the line `当前日期: {date}` after it. `keep_empty=False`
-    drops messages without content, as the published code does: a tool that printed nothing then
-    leaves no observation, and the model sees its call unanswered.
-    """
-    pieces: list[Piece | Generated] = [*_PREFIX]
-    if tools:
-        pieces += _block(_SYSTEM, "", tools_text(tools, variant, persona, date), variant)
-    for message in messages:
-        pieces += _message(message, variant, keep_empty)
-    if add_generation_prompt:
-        pieces.append(_ASSISTANT)
-    return Prompt(tuple(pieces))
+    """Render a transcript for glm-4-9b-chat; for the options see `Glm4Renderer`."""
+    renderer = Glm4Renderer(
+        tools, variant=variant, persona=persona, date=date, keep_empty=keep_empty
+    )
+    return rendering.render(renderer, messages, add_generation_prompt=add_generation_prompt)
 
 
 def tools_text(
@@ -96,47 +129,13 @@ def tools_text(
     gap = "\n\n" if variant == "python" else "\n"
     for tool in tools:
         if tool.kind == "function":
-            schema = json.dumps(tool.function(), ensure_ascii=False, indent=4)
-            parts.append(f"{gap}## {tool.name}\n\n{schema}\n{glm4_text.FUNCTION_FOOTER}")
+            parts.append(f"{gap}{function_text(tool)}")
         else:
             parts.append(f"{gap}## {tool.kind}\n\n{glm4_text.BUILTIN[tool.kind]}")
     return "".join(parts)
 
 
-def _message(message: Message, variant: Variant, keep_empty: bool) -> Iterator[Piece | Generated]:
-    if isinstance(message, System):
-        if message.content:
-            yield from _block(_SYSTEM, "", message.content, variant)
-    elif isinstance(message, User):
-        if message.content or keep_empty:
-            yield from _block(_USER, "", message.content, variant)
-    elif isinstance(message, Observation):
-        lines = [message.text] if message.text else []
-        content = "\n".join([*lines, *["[Image]"] * len(message.images)])
-        if content or keep_empty:
-            yield from _block(_OBSERVATION, message.metadata, content, variant)
-    else:
-        yield from _assistant(message, variant, keep_empty)
-
-
-def _assistant(
-    message: Assistant, variant: Variant, keep_empty: bool
-) -> Iterator[Piece | Generated]:
-    if message.generated is not None and message.generated.format == NAME:
-        yield _ASSISTANT
-        yield message.generated
-        return
-    for part in message.parts:
-        metadata, content = (part.name, part.payload) if isinstance(part, ToolCall) else ("", part)
-        if content or keep_empty:
-            yield from _block(_ASSISTANT, metadata, content, variant)
-
-
-def _block(role: Control, metadata: str, content: str, variant: Variant) -> Iterator[Piece]:
-    yield role
-    if variant == "jinja":
-        yield f"{metadata}\n{content}"
-    else:
-        yield f"{metadata}\n"
-        if content:
-            yield content
+def function_text(tool: ToolSpec) -> str:
+    """A function as glm-4-9b-chat and the 0414 models list it."""
+    schema = json.dumps(tool.function(), ensure_ascii=False, indent=4)
+    return f"## {tool.name}\n\n{schema}\n{glm4_text.FUNCTION_FOOTER}"

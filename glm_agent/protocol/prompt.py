@@ -6,7 +6,7 @@ Does not do: deciding what goes into a prompt (the renderers do).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..messages import Control, Generated, Piece
@@ -30,15 +30,51 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """What goes to the model. Adjacent texts are separate pieces because GLM-4 encodes them so."""
+class Rest:
+    """What a generated reply holds after its first control token `after`, which it must have.
 
-    pieces: tuple[Piece | Generated, ...]
+    So a reply is fed back without its thinking: what stays keeps its ids (law 3). A control token
+    is one id and text never is that id, so the ids are cut where the pieces are.
+    """
+
+    generated: Generated
+    after: str
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The pieces that stay."""
+        pieces = self.generated.pieces
+        return pieces[pieces.index(Control(self.after)) + 1 :]
+
+    def ids(self, encoder: Encoder) -> tuple[int, ...] | None:
+        """The ids that stay; None where the reply has none of this vocabulary."""
+        generated = self.generated
+        if not generated.ids or generated.vocabulary != encoder.vocabulary:
+            return None
+        return generated.ids[generated.ids.index(encoder.control(self.after)) + 1 :]
+
+
+Part = Piece | Generated | Rest
+"""What a prompt is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What goes to the model. Adjacent texts are separate pieces because GLM-4 encodes them so.
+
+    `opening` is how the prompt begins the reply that it asks for: what follows the last role
+    token, such as `<think>`. It belongs to the reply, but the model does not write it.
+    """
+
+    pieces: tuple[Part, ...]
+    opening: tuple[Piece, ...] = ()
+    # The same pieces in blocks that remember their ids, where `builder.py` made the prompt.
+    blocks: tuple[Block, ...] | None = field(default=None, repr=False, compare=False)
 
     def flat(self) -> Iterator[Piece]:
         """The pieces, with generated replies opened up into theirs."""
         for piece in self.pieces:
-            if isinstance(piece, Generated):
+            if isinstance(piece, Generated | Rest):
                 yield from piece.pieces
             else:
                 yield piece
@@ -50,17 +86,51 @@ class Prompt:
 
     def encode(self, encoder: Encoder) -> list[int]:
         """The prompt's token ids. Replies that this vocabulary generated keep their own (law 3)."""
-        return list(encode_pieces(self.pieces, encoder))
+        if self.blocks is None:
+            return list(encode_pieces(self.pieces, encoder))
+        ids: list[int] = []
+        for block in self.blocks:
+            ids += block.ids(encoder)
+        return ids
 
 
-def encode_pieces(pieces: Iterable[Piece | Generated], encoder: Encoder) -> Iterator[int]:
+class Block:
+    """Some pieces and, once they were asked for, their ids."""
+
+    __slots__ = ("_ids", "_vocabulary", "pieces")
+
+    def __init__(self, pieces: Iterable[Part]) -> None:
+        self.pieces = tuple(pieces)
+        self._ids: tuple[int, ...] = ()
+        self._vocabulary: str | None = None
+
+    def ids(self, encoder: Encoder) -> tuple[int, ...]:
+        """The ids in the encoder's vocabulary; kept for the next time."""
+        if self._vocabulary != encoder.vocabulary:
+            self._ids = tuple(encode_pieces(self.pieces, encoder))
+            self._vocabulary = encoder.vocabulary
+        return self._ids
+
+
+def encode_pieces(pieces: Iterable[Part], encoder: Encoder) -> Iterator[int]:
     """Ids of pieces, one after another."""
     for piece in pieces:
         if isinstance(piece, str):
             yield from encoder.text(piece)
         elif isinstance(piece, Control):
             yield encoder.control(piece.token)
-        elif piece.ids and piece.vocabulary == encoder.vocabulary:
-            yield from piece.ids
         else:
-            yield from encode_pieces(piece.pieces, encoder)
+            yield from _kept(piece, encoder)
+
+
+def _kept(piece: Generated | Rest, encoder: Encoder) -> Iterator[int]:
+    """The ids of a reply: those that were sampled, if they are this vocabulary's."""
+    if isinstance(piece, Rest):
+        ids = piece.ids(encoder)
+        if ids is not None:
+            yield from ids
+            return
+    elif piece.ids and piece.vocabulary == encoder.vocabulary:
+        yield from piece.ids
+        return
+    yield from encode_pieces(piece.pieces, encoder)
