@@ -16,7 +16,9 @@ from collections.abc import Callable
 
 from ..events import CallDelta, CallReady, CallStarted, ReplyEvent
 from ..messages import ToolCall, ToolSpec
-from .arguments import CUT, Arguments, read_arguments
+from .arguments import CUT, read_arguments
+from .raw_tools import raw_payload
+from .repairs import REPAIRS
 from .stream import PayloadTail
 from .xml_values import STRING, allowed, read_value
 
@@ -50,12 +52,12 @@ class XmlCall:
         self._body: JsonBody | None = None
         emit(CallStarted(call_id, name))
 
-    def mend(self, what: str) -> None:
-        """Note that something was mended."""
+    def mend(self, repair: str) -> None:
+        """Note that something was mended, in the words of `repairs.py`."""
         if self._strict:
-            self.fail(f"the call is not in the model's own form: {what}")
-        elif what not in self._repairs:
-            self._repairs.append(what)
+            self.fail(f"it is not in the model's own form: {REPAIRS[repair]}")
+        elif repair not in self._repairs:
+            self._repairs.append(repair)
 
     def fail(self, why: str) -> None:
         """Note that the call cannot be read. The first reason is the one that is told."""
@@ -103,7 +105,7 @@ class XmlCall:
             return
         read = read_value(text, self._types, strict=self._strict)
         for repair in read.repairs:
-            self.mend(f"{self._key}: {repair}")
+            self.mend(repair)
         if read.error:
             self.fail(f"the value of {self._key!r} is {read.error}")
         self._object[self._key] = read.value
@@ -126,10 +128,13 @@ class XmlCall:
             else:
                 self._give(given)
 
-    def close(self, *, cut: bool = False) -> ToolCall:
-        """The call is over; its `CallReady` is said. `cut`: the token limit ended it."""
+    def close(self, *, cut: bool = False, ended: bool = True) -> ToolCall:
+        """The call is over; its `CallReady` is said.
+
+        `cut` says that the token limit ended it, `ended` that the model did.
+        """
         if self._body is not None:
-            self._close_body(cut=cut)
+            self._close_body(self._body, cut, ended)
         elif cut:
             self.fail(CUT)
         elif not self.raw:
@@ -146,15 +151,14 @@ class XmlCall:
         self._emit(CallReady(call))
         return call
 
-    def _close_body(self, *, cut: bool) -> None:
-        assert self._body is not None
-        self.mend(self._body.why)
-        rest = self._body.close()
-        if not self.raw:
+    def _close_body(self, body: JsonBody, cut: bool, ended: bool) -> None:
+        if "envelope" not in self._repairs:
+            self.mend("json-body" if body.is_object else "text-body")
+        rest = body.close()
+        if self._tool is None or not self.raw:
             self._give(rest)
-            read = read_arguments("".join(self._payload), strict=self._strict)
-            if cut and read.value is None:
-                read = Arguments(None, CUT)
+            payload = "".join(self._payload)
+            read = read_arguments(payload, self._strict, cut=cut, ended=ended)
             for repair in read.repairs:
                 self.mend(repair)
             if read.error:
@@ -164,9 +168,7 @@ class XmlCall:
         if cut:
             self.fail(CUT)
         written = "".join(self._value) + rest
-        wrapped = read_arguments(written, strict=True).value if self._value else None
-        texts = list((wrapped or {}).values())
-        self._give(texts[0] if len(texts) == 1 and isinstance(texts[0], str) else written)
+        self._give(raw_payload(written, self._tool) if self._value else rest)
 
     def _give(self, text: str) -> None:
         if text:
@@ -185,11 +187,6 @@ class JsonBody:
         self._begun = False
         self.is_object = False
         self.whole = False
-
-    @property
-    def why(self) -> str:
-        """What is mended by taking it."""
-        return "JSON in place of tags" if self.is_object else "text in place of tags"
 
     def feed(self, text: str) -> str:
         """Take text; what is surely not the tail comes back."""

@@ -11,13 +11,13 @@ A call is announced when its name is complete, and ready when it is closed. What
 form (see `XmlParser`) is mended, and noted on the call. One pass, cost linear in the reply, and the
 same events however it is cut into pieces.
 
-Does not do: thinking (`thinking.py`), typing values (`xml_values.py`).
+Does not do: thinking (`thinking.py`), the inside of a call (`xml_tags.py`).
 """  # noqa: E501 (the form is one line)
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import ClassVar
 
@@ -25,13 +25,9 @@ from ..events import ReplyEvent
 from ..messages import Piece, ToolCall, ToolSpec
 from .stream import CALL, SEGMENT, STOPS
 from .xml_call import JsonBody, XmlCall
-from .xml_gaps import Gap, Written
+from .xml_gaps import Written
 from .xml_names import LONGEST_NAME, Names
-
-OPEN, CLOSE = "<tool_call>", "</tool_call>"
-KEY, KEY_END = "<arg_key>", "</arg_key>"
-VALUE, VALUE_END = "<arg_value>", "</arg_value>"
-TAGS = (OPEN, CLOSE, KEY, KEY_END, VALUE, VALUE_END)
+from .xml_tags import CLOSE, KEY, KEY_END, OPEN, TAGS, CallReader
 
 # What ends a name; strict mode knows only tags and the newline.
 _NAME_END = re.compile(r'[\n{"]')
@@ -44,13 +40,8 @@ _THINKING = ("<think>", "</think>")
 class _State(Enum):
     TEXT = auto()
     NAME = auto()  # after <tool_call>
-    GAP = auto()  # in a call, outside of all tags
-    STRAY = auto()  # in text that has no place there
-    KEY = auto()
-    KEY_READ = auto()  # between </arg_key> and <arg_value>
-    VALUE = auto()
-    BODY = auto()  # a payload without tags
-    ENVELOPE = auto()  # an object that holds the name, too
+    ENVELOPE = auto()  # in an object that holds the name, too
+    CALL = auto()
 
 
 class XmlParser:
@@ -79,12 +70,11 @@ class XmlParser:
         self._events: list[ReplyEvent] = []
         self._written = Written(self._events.append)
         self._state = _State.TEXT
-        self._held: list[str] = []  # a name, a key, stray text, or an envelope, not complete yet
-        self._gap = Gap(strict)
+        self._space: list[str] = []  # before a name
+        self._held: list[str] = []  # a name or an envelope that is not complete
         self._envelope = JsonBody()
         self._lost = ""
-        self._nested = 0  # calls opened within a value
-        self._call: XmlCall | None = None
+        self._call: CallReader | None = None
         self._ended = False
         self._closed = False
 
@@ -140,50 +130,45 @@ class XmlParser:
                 self._start_call(name)
         elif self._state is _State.ENVELOPE:
             self._end_envelope(cut=cut)
-        if self._call is not None:
-            self._call.mend(f"missing {CLOSE}")
-            self._end_call(cut=cut)
+        elif self._call is not None:
+            self._end_call(self._call, cut=cut)
         self._written.end_text()
-
-    def _take_out(self) -> str:
-        held, self._held = "".join(self._held), []
-        return held
 
     # --- text ------------------------------------------------------------------------------------
 
     def _take_text(self, text: str) -> None:
         if not text:
             return
-        if self._state is _State.TEXT:
+        if self._call is not None:
+            self._call.text(text)
+        elif self._state is _State.TEXT:
             self._written.text(text)
         elif self._state is _State.NAME:
             self._take_name(text)
-        elif self._state in (_State.GAP, _State.KEY_READ):
-            if rest := self._gap.feed(text):
-                self._end_gap(rest)
-        elif self._call is None:
-            self._envelope.feed(text)
-            self._held.append(text)
-        elif self._state is _State.VALUE:
-            self._call.text(text)
-        elif self._state is _State.BODY:
-            self._call.body(text)
         else:
+            self._envelope.feed(text)
             self._held.append(text)
 
     def _release(self, rest: str = "") -> None:
         """What came after a `<tool_call>` is no call; it is text, with the tag."""
         self._state = _State.TEXT
-        self._written.text(OPEN + self._take_out() + rest)
+        self._written.text("".join([OPEN, *self._space, *self._held, rest]))
+        self._held, self._space = [], []
 
     # --- names -----------------------------------------------------------------------------------
 
     def _take_name(self, text: str) -> None:
+        head = "".join(self._held)
+        if not head and not self._strict:
+            # Kept apart, for it may be long, and text if no name follows.
+            name = text.lstrip()
+            self._space.append(text[: len(text) - len(name)])
+            text = name
         found = (_STRICT_NAME_END if self._strict else _NAME_END).search(text)
         end = found.start() if found else len(text)
-        head = self._take_out() + text[:end]
+        head += text[:end]
         rest = text[end:]
-        self._held = [head]
+        self._held = [head] if head else []
         if len(head) > LONGEST_NAME:
             self._release(rest)
         elif found is None:
@@ -192,22 +177,17 @@ class XmlParser:
             self._take_object(head, rest)
         elif found[0] == '"':
             self._take_fused_object(head.strip(), rest)
-        elif not head.strip() and not self._strict:
-            self._held = []
-            self._take_text(rest[1:])
         elif (name := self._names.read(head)) is not None:
-            self._start_call(name)
-            self._take_text(rest)
+            self._start_call(name).text(rest)
         else:
             self._release(rest)
 
     def _take_object(self, head: str, rest: str) -> None:
         """A `{` came in place of tags: `name{…}`, `name>{…}` or an envelope."""
         if not head.strip(" \t\r>"):
-            self._begin_envelope(rest)
+            self._begin_envelope(head + rest)
         elif (name := self._names.read(head)) is not None:
-            self._start_call(name)
-            self._begin_body(rest)
+            self._start_call(name).body(rest)
         else:
             self._release(rest)
 
@@ -216,84 +196,11 @@ class XmlParser:
         if head in self._names.tools:
             self._begin_envelope(head + rest, lost='{"name":"')
         elif (fused := self._names.fused(head)) is not None:
-            self._start_call(fused[0])
-            self._begin_body(f'{{"{fused[1]}{rest}')
+            call = self._start_call(fused[0])
+            call.call.mend("fused-name")
+            call.body(f'{{"{fused[1]}{rest}')
         else:
             self._release(rest)
-
-    # --- calls -----------------------------------------------------------------------------------
-
-    def _start_call(self, name: str) -> None:
-        self._written.end_text()
-        self._held = []
-        self._call = XmlCall(
-            f"call_{self._next_call}",
-            name,
-            self._names.tools.get(name),
-            strict=self._strict,
-            emit=self._events.append,
-        )
-        self._next_call += 1
-        self._enter_gap(_State.GAP)
-
-    def _enter_gap(self, state: _State) -> None:
-        self._state = state
-        self._gap = Gap(self._strict)
-
-    def _end_gap(self, rest: str) -> None:
-        """Text came where only tags belong."""
-        call = self._running
-        if self._state is _State.KEY_READ:
-            self._mend_gap()
-            call.mend(f"missing {VALUE}")
-            self._begin_value(rest)
-        elif not self._strict and not call.arguments and (call.raw or rest.startswith("{")):
-            self._begin_body(self._gap.lines + rest if call.raw else rest)
-        else:
-            self._state = _State.STRAY
-            self._held = [rest]
-
-    def _mend_gap(self) -> None:
-        """A gap has ended at a tag; see what it was."""
-        if self._strict and self._gap.text != self.gap:
-            self._running.mend("white space between tags")
-        elif self._gap.spelled:
-            self._running.mend("newlines written as \\n")
-
-    def _begin_value(self, text: str = "") -> None:
-        self._running.begin_value(self._take_out())
-        self._state = _State.VALUE
-        self._nested = 0
-        self._take_text(text)
-
-    def _end_value(self) -> None:
-        self._running.end_value()
-        self._enter_gap(_State.GAP)
-
-    def _begin_body(self, text: str) -> None:
-        self._state = _State.BODY
-        self._running.body(text)
-
-    def _end_call(self, *, cut: bool = False) -> None:
-        call = self._running
-        if self._state is _State.VALUE:
-            call.mend(f"missing {VALUE_END}")
-            call.end_value(cut=cut)
-        elif self._state is _State.GAP:
-            self._mend_gap()
-        elif self._state is _State.STRAY:
-            call.fail(f"there is text between its tags: {self._take_out().strip()[:80]!r}")
-        elif self._state in (_State.KEY, _State.KEY_READ):
-            call.fail(f"the argument {self._take_out().strip()[:80]!r} has no value")
-        self._written.parts.append(call.close(cut=cut))
-        self._call = None
-        self._held = []
-        self._state = _State.TEXT
-
-    @property
-    def _running(self) -> XmlCall:
-        assert self._call is not None
-        return self._call
 
     def _begin_envelope(self, text: str, lost: str = "") -> None:
         """An object with name and arguments begins; `lost` is what its begin lacks."""
@@ -301,133 +208,79 @@ class XmlParser:
         self._held = [text]
         self._lost = lost
         self._envelope = JsonBody()
-        self._envelope.feed(lost + text)
+        self._envelope.feed(lost + text.lstrip(" \t\r>"))
 
     def _end_envelope(self, *, cut: bool = False) -> None:
         found = None
         if self._envelope.whole or not cut:
-            found = self._names.envelope(self._lost + "".join(self._held))
+            written = "".join(self._held).lstrip(" \t\r>")
+            found = self._names.envelope(self._lost + written)
         if found is None:
             self._release()
             return
-        self._start_call(found.name)
-        for repair in found.repairs:
-            self._running.mend(repair)
-        self._begin_body(found.arguments)
-        self._end_call()
+        call = self._start_call(found.name)
+        for repair in ("envelope", *found.repairs):
+            call.call.mend(repair)
+        call.body(found.arguments)
+        self._end_call(call, CLOSE)
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def _start_call(self, name: str) -> CallReader:
+        self._written.end_text()
+        self._held, self._space = [], []
+        self._state = _State.CALL
+        tool = self._names.tools.get(name)
+        number, self._next_call = self._next_call, self._next_call + 1
+        call = XmlCall(f"call_{number}", name, tool, strict=self._strict, emit=self._events.append)
+        self._call = CallReader(call, self.gap, self._strict)
+        return self._call
+
+    def _end_call(self, call: CallReader, token: str = "", *, cut: bool = False) -> None:
+        ended = bool(token or self.stop)
+        self._written.parts.append(call.close(token, cut=cut, ended=ended))
+        self._call = None
+        self._state = _State.NAME if token == OPEN else _State.TEXT
 
     # --- tags ------------------------------------------------------------------------------------
 
     def _take_control(self, token: str) -> None:
         if token in TAGS:
-            self._tag[self._state](self, token)
+            self._take_tag(token)
         elif _SILENT.fullmatch(token) is None and not (
             self._state is _State.TEXT and token in _THINKING
         ):
             self._take_text(token)
 
-    def _tag_in_text(self, token: str) -> None:
-        if token == OPEN:
+    def _take_tag(self, token: str) -> None:
+        if self._call is not None:
+            if self._call.tag(token):
+                self._end_call(self._call, token)
+        elif self._state is _State.NAME:
+            self._tag_in_name(token)
+        elif self._state is _State.ENVELOPE:
+            self._tag_in_envelope(token)
+        elif token == OPEN:
             self._state = _State.NAME
         elif token != CLOSE:
             self._written.text(token)
 
     def _tag_in_name(self, token: str) -> None:
         head = "".join(self._held)
-        fused = self._names.fused(head.strip()) if token == KEY_END and not self._strict else None
-        if fused is not None:
-            self._start_call(fused[0])
-            self._running.mend(f"missing {KEY}")
-            self._state = _State.KEY
-            self._held = [fused[1]]
-        elif token == CLOSE and not head.strip():
-            self._held = []
-            self._state = _State.TEXT
-            return
+        if token == KEY_END and not self._strict and (fused := self._names.fused(head.strip())):
+            self._start_call(fused[0]).fused_key(fused[1])
         elif (name := self._names.read(head)) is not None:
             self._start_call(name)
-        elif token == KEY and not head.strip():
-            self._start_call("")
-            self._running.fail(f"it has no name; write it after {OPEN}")
+            self._take_tag(token)
+        elif not head.strip() and token == CLOSE:
+            self._held, self._space = [], []
+            self._state = _State.TEXT
+        elif not head.strip() and token == KEY:
+            self._start_call("").call.fail(f"it has no name; write it after {OPEN}")
+            self._take_tag(token)
         else:
             self._release()
-        self._tag[self._state](self, token)
-
-    def _tag_in_gap(self, token: str) -> None:
-        call = self._running
-        if token == CLOSE:
-            self._end_call()
-        elif token == OPEN:
-            call.mend(f"missing {CLOSE}")
-            self._end_call()
-            self._tag_in_text(token)
-        elif token in (KEY_END, VALUE_END):
-            call.mend(f"a stray {token}")
-        else:
-            self._mend_gap()
-            if token == KEY:
-                self._state = _State.KEY
-            else:
-                self._begin_value()
-
-    def _tag_in_stray(self, token: str) -> None:
-        if token == KEY_END:
-            self._running.mend(f"missing {KEY}")
-            self._enter_gap(_State.KEY_READ)
-        elif token in (CLOSE, OPEN):
-            self._state = _State.STRAY
-            self._tag_in_gap(token)
-        else:
-            self._running.fail(f"there is text between its tags: {self._take_out().strip()[:80]!r}")
-            self._enter_gap(_State.GAP)
-            self._tag_in_gap(token)
-
-    def _tag_in_key(self, token: str) -> None:
-        if token == KEY_END:
-            self._enter_gap(_State.KEY_READ)
-        elif token == VALUE:
-            self._running.mend(f"missing {KEY_END}")
-            self._begin_value()
-        elif token in (CLOSE, OPEN):
-            self._tag_in_gap(token)
-        else:
-            self._held.append(token)
-
-    def _tag_after_key(self, token: str) -> None:
-        if token == VALUE:
-            self._mend_gap()
-            self._begin_value()
-        elif token in (CLOSE, OPEN):
-            self._tag_in_gap(token)
-        elif token == KEY:
-            self._running.fail(f"the argument {self._take_out().strip()[:80]!r} has no value")
-            self._state = _State.KEY
-        else:
-            self._running.mend(f"a stray {token}")
-
-    def _tag_in_value(self, token: str) -> None:
-        if token == OPEN:
-            self._nested += 1
-        elif token == CLOSE and self._nested:
-            self._nested -= 1
-        elif token == CLOSE:
-            self._end_call()
-            return
-        elif token == VALUE_END and not self._nested:
-            self._end_value()
-            return
-        self._running.text(token)
-
-    def _tag_in_body(self, token: str) -> None:
-        call = self._running
-        if token == CLOSE:
-            self._end_call()
-        elif token == OPEN and call.whole:
-            self._tag_in_gap(token)
-        elif call.whole:
-            call.mend(f"a stray {token}")
-        else:
-            call.body(token)
+            self._take_tag(token)
 
     def _tag_in_envelope(self, token: str) -> None:
         if token == CLOSE or (token == OPEN and self._envelope.whole):
@@ -436,18 +289,6 @@ class XmlParser:
                 self._state = _State.NAME
         elif not self._envelope.whole:
             self._take_text(token)
-
-    _tag: ClassVar[dict[_State, Callable[[XmlParser, str], None]]] = {
-        _State.TEXT: _tag_in_text,
-        _State.NAME: _tag_in_name,
-        _State.GAP: _tag_in_gap,
-        _State.STRAY: _tag_in_stray,
-        _State.KEY: _tag_in_key,
-        _State.KEY_READ: _tag_after_key,
-        _State.VALUE: _tag_in_value,
-        _State.BODY: _tag_in_body,
-        _State.ENVELOPE: _tag_in_envelope,
-    }
 
 
 class XmlParser45(XmlParser):

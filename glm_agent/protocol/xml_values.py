@@ -142,14 +142,15 @@ def read_value(text: str, types: frozenset[str], *, strict: bool = False) -> Val
         if inner is not None:
             again = read_value(inner, types, strict=True)
             if again.error is None and _fits(again.value, types):
-                return Value(again.value, repairs=("JSON written as a string",))
+                return Value(again.value, repairs=("double-encoded" if known else "escaped",))
         if known:
             return Value(value)
-        mended = read_arguments(_wrapped(text))
-        if mended.value is not None and list(mended.value) == [_KEY]:
-            candidate = mended.value[_KEY]
-            if _fits(candidate, types):
-                return Value(candidate, repairs=mended.repairs)
+        for written in (_wrapped(text), _wrapped(text)[:-1]):
+            mended = read_arguments(written)
+            if mended.value is not None and list(mended.value) == [_KEY]:
+                candidate = mended.value[_KEY]
+                if _fits(candidate, types):
+                    return Value(candidate, repairs=mended.repairs)
     return Value(error=f"not valid JSON; write {_expected(types)}")
 
 
