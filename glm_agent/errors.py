@@ -5,6 +5,7 @@
     │   ├── ToolDefinitionError       a function that cannot be offered as a tool
     │   ├── RegistryError             a YAML file; `.problems` has file, line and column of each
     │   ├── UnknownToolError          a tool name that no package provides
+    │   ├── UnsupportedSchemaError    a tool's JSON Schema that no grammar can hold
     │   └── ModelLoadError            a model that cannot be loaded
     ├── RunError                      this run; what it did so far is in `.transcript` (exit code 3)
     │   ├── ModelError                the model or its server failed in the middle
@@ -42,6 +43,10 @@ class ToolDefinitionError(ConfigurationError):
 
 class UnknownToolError(ConfigurationError):
     """No installed package provides a tool of this name."""
+
+
+class UnsupportedSchemaError(ConfigurationError):
+    """A tool's JSON Schema says something to which a model's output cannot be held."""
 
 
 class ModelLoadError(ConfigurationError):

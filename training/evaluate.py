@@ -167,7 +167,7 @@ async def attempt(model: TransformersModel, kind: str, seed: int) -> tuple[str, 
             tools,
             made.system or None,
             Limits(steps=6),
-            Settings(max_tokens=300, temperature=0),
+            Settings(max_tokens=300, temperature=0, constrain=constrain),
         )
         try:
             result = await agent.run(turn.question)
@@ -177,14 +177,14 @@ async def attempt(model: TransformersModel, kind: str, seed: int) -> tuple[str, 
 
 
 async def evaluate(
-    model: TransformersModel, tasks: int, verbose: bool = False
+    model: TransformersModel, tasks: int, verbose: bool = False, constrain: bool = True
 ) -> dict[str, tuple[int, int]]:
     """Right and asked, by kind; refusals count as chat."""
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     for kind, share in SHARES.items():
         for seed in range(round(tasks * share)):
-            _, question, wrong = await attempt(model, kind, seed)
+            _, question, wrong = await attempt(model, kind, seed, constrain)
             asked[kind] += 1
             right[kind] += not wrong
             if wrong and verbose:
@@ -201,11 +201,16 @@ def main() -> None:
     )
     parser.add_argument("--tasks", type=int, default=500)
     parser.add_argument("-v", "--verbose", action="store_true", help="print what went wrong")
+    parser.add_argument(
+        "--free", action="store_true", help="let the model write calls freely, without a grammar"
+    )
     args = parser.parse_args()
     import warnings
 
     warnings.simplefilter("ignore")
-    scores = asyncio.run(evaluate(TransformersModel(args.model), args.tasks, args.verbose))
+    scores = asyncio.run(
+        evaluate(TransformersModel(args.model), args.tasks, args.verbose, not args.free)
+    )
     for kind, (right, asked) in scores.items():
         print(f"{kind:9} {right:4} of {asked:4}  {right / max(asked, 1):.1%}")
     right, asked = (sum(pair[i] for pair in scores.values()) for i in (0, 1))

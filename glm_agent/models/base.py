@@ -23,6 +23,9 @@ from ..messages import Assistant, Message, Piece, ToolSpec, Usage
 class Settings:
     """How to generate. `temperature` 0 is greedy; None leaves a value to the model's default.
 
+    `constrain` holds replies to the wire format and calls to their tools' schemas, where the model
+    can: in this process, and on vLLM and SGLang servers.
+
     Raises:
         ConfigurationError: a value that no model could follow.
     """
@@ -32,6 +35,7 @@ class Settings:
     top_p: float | None = None
     top_k: int | None = None
     seed: int | None = None
+    constrain: bool = True
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -48,12 +52,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One reply to produce. `first_call` numbers the reply's calls: `call_{first_call}`, …"""
+    """One reply to produce. `first_call` numbers the reply's calls: `call_{first_call}`, …
+
+    `tool_choice` is `auto`, `none` (no calls), `required` (calls only) or the name of the tool to
+    call.
+    """
 
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     settings: Settings = field(default_factory=Settings)
     first_call: int = 1
+    tool_choice: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from .base import Settings
 if TYPE_CHECKING:
     import torch
 
+    from .constraint import Constraint
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -61,11 +63,13 @@ class Engine:
         sampling: Sampling,
         max_tokens: int,
         stopped: Callable[[], bool],
+        grammar: str | None = None,
     ) -> Iterator[int]:
         """Sample up to `max_tokens` tokens after `prompt`, the stop token among them.
 
-        Ends after a stop token, at `max_tokens`, where the context is full, or when `stopped()`.
-        Raises `ModelError`, in particular when memory runs out.
+        With a `grammar` (see `protocol.grammar`) only tokens that it admits are sampled. Ends after
+        a stop token, at `max_tokens`, where the context is full, or when `stopped()`. Raises
+        `ModelError`, in particular when memory runs out.
         """
         import torch
 
@@ -77,7 +81,8 @@ class Engine:
         room = min(max_tokens, self.context - len(prompt))
         try:
             with torch.inference_mode():
-                yield from self._decode(prompt, sampling, room, stopped)
+                constraint = None if grammar is None else self._constraint(grammar)
+                yield from self._decode(prompt, sampling, room, stopped, constraint)
         except torch.OutOfMemoryError as error:
             raise ModelError(self._out_of_memory(len(prompt))) from error
         except RuntimeError as error:
@@ -86,8 +91,19 @@ class Engine:
                 raise
             raise ModelError(self._out_of_memory(len(prompt))) from error
 
+    def _constraint(self, grammar: str) -> Constraint:
+        from .constraint import constrainer_for
+
+        width = self.model.get_output_embeddings().weight.shape[0]
+        return constrainer_for(self.encoder, width, self.protocol.stops[0]).constraint(grammar)
+
     def _decode(
-        self, prompt: Sequence[int], sampling: Sampling, room: int, stopped: Callable[[], bool]
+        self,
+        prompt: Sequence[int],
+        sampling: Sampling,
+        room: int,
+        stopped: Callable[[], bool],
+        constraint: Constraint | None,
     ) -> Iterator[int]:
         import torch
 
@@ -97,11 +113,13 @@ class Engine:
         logits, cache = self._prefill(prompt)
         step = torch.empty((1, 1), dtype=torch.long, device=self.device)
         while True:
-            token = choose(logits)
+            token = choose(logits if constraint is None else constraint.limit(logits))
             yield token
             room -= 1
             if token in self.stops or room < 1 or stopped():
                 return
+            if constraint is not None:
+                constraint.accept(token)
             step.fill_(token)
             logits = self._forward(step, cache)
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
 
-from ..errors import GlmAgentError, ModelError
+from ..errors import ConfigurationError, GlmAgentError, ModelError
 from ..messages import Usage
 from ..protocol import Decoder, Prompt, Protocol
+from ..protocol.grammar import AUTO, check_choice, grammar_of
 from .base import Chunk, Finish, Request
 from .engine import Engine, Sampling
 from .handoff import Handoff, Stopped
@@ -114,10 +115,17 @@ class TransformersModel(WireModel):
         ids = prompt.encode(engine.encoder)
         settings = request.settings
         sampling = Sampling.of(settings, engine.sampling)
+        grammar = _grammar(engine, request)
         handoff: Handoff[int] = Handoff()
         self._submit(
             lambda: _hand(
-                handoff, lambda: _run(engine, ids, sampling, settings.max_tokens, handoff)
+                handoff,
+                lambda: _run(
+                    handoff,
+                    lambda stopped: engine.generate(
+                        ids, sampling, settings.max_tokens, stopped, grammar
+                    ),
+                ),
             )
         )
         progress = _Progress(engine)
@@ -181,10 +189,24 @@ class _Progress:
         return Chunk(tuple(self.decoder.feed(tokens)), tuple(tokens))
 
 
-def _run(
-    engine: Engine, ids: Sequence[int], sampling: Sampling, room: int, handoff: Handoff[int]
-) -> None:
-    for token in engine.generate(ids, sampling, room, lambda: handoff.stopped):
+def _grammar(engine: Engine, request: Request) -> str | None:
+    """What the reply is held to. Without tools, or where that is turned off, nothing."""
+    tools, choice = request.tools, request.tool_choice
+    family = engine.protocol.name
+    check_choice(choice, [tool.name for tool in tools])
+    grammar = None
+    if tools and request.settings.constrain:
+        grammar = grammar_of(family, tools, choice)
+    if grammar is None and tools and choice != AUTO:
+        raise ConfigurationError(
+            f"tool_choice {choice!r} needs constrained decoding, which is turned off or not there "
+            f"for the format {family}; use tool_choice 'auto'"
+        )
+    return grammar
+
+
+def _run(handoff: Handoff[int], tokens: Callable[[Callable[[], bool]], Iterable[int]]) -> None:
+    for token in tokens(lambda: handoff.stopped):
         handoff.put(token)
 
 

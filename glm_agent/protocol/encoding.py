@@ -97,6 +97,21 @@ class TokenizerEncoder:
             return None
         return self._plain.id_to_token(id_)
 
+    def bytes_of(self, id_: int, /) -> bytes:
+        """What an ordinary token writes; empty for control tokens and unused ids.
+
+        Raises `ConfigurationError` for a vocabulary that is not byte-level BPE.
+        """
+        token = self.token(id_)
+        if token is None:
+            return b""
+        try:
+            return bytes(map(_BYTES.__getitem__, token))
+        except KeyError:
+            raise ConfigurationError(
+                f"token {id_} ({token!r}) is not byte-level BPE, which is all that can be decoded"
+            ) from None
+
 
 _encoders: WeakKeyDictionary[Tokenizer, TokenizerEncoder] = WeakKeyDictionary()
 
@@ -175,15 +190,9 @@ class Decoder:
         return [rest] if rest else []
 
     def _decode(self, id_: int) -> str:
-        token = self._encoder.token(id_)
-        if token is None:
+        data = self._encoder.bytes_of(id_)
+        if not data:
             return self._utf8.decode(b"", final=True) + _REPLACEMENT
-        try:
-            data = bytes(map(_BYTES.__getitem__, token))
-        except KeyError:
-            raise ConfigurationError(
-                f"token {id_} ({token!r}) is not byte-level BPE, which is all that can be decoded"
-            ) from None
         return self._utf8.decode(data)
 
 

@@ -1,0 +1,327 @@
+r"""From a JSON Schema to the rules of a grammar that admits the JSON that satisfies it.
+
+The grammar is in llguidance's dialect of Lark. Structure (objects, arrays, alternatives,
+references) and plain values are rules of our own, so that all JSON escapes, indented JSON and the
+spaces that models write are admitted; what needs arithmetic over text (ranges, patterns, formats,
+`allOf`) is left to the engine's own compiler, `%json`.
+
+Where a schema leaves things open, this is what is meant:
+
+- An object that lists properties takes no others, unless `additionalProperties` says so. (JSON
+  Schema would take any; a model that invents arguments is never what was wanted.)
+- Properties come in the schema's order, each at most once.
+- Integers have at most 100 digits and exponents at most two, so that no number is infinite.
+- Space between the parts of JSON is at most one blank and one line break with its indentation.
+
+Does not do: saying which schemas can be held (`schema_check.py`), the format around the JSON
+(`grammar.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from .schema_check import ANNOTATIONS, FORMATS, TYPES, Schema, resolve
+
+_W = r"(?: ?(?:\r?\n[ \t]{0,60})?)"
+_HEX = "[0-9a-fA-F]"
+_ESCAPED = (
+    rf"\\(?:[\x22\\\/bfnrt]|u(?:[0-9abcefABCEF]{_HEX}{{3}}|[dD][0-7]{_HEX}{{2}}"
+    rf"|[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}))"
+)
+_CHARACTER = rf"(?:[^\x22\\\x00-\x1f]|{_ESCAPED})"
+_INTEGER = "-?(?:0|[1-9][0-9]{0,99})"
+
+TERMINALS = rf"""
+OPEN: /\{{{_W}/
+CLOSE: /{_W}\}}/
+BEGIN: /\[{_W}/
+END: /{_W}\]/
+COMMA: /{_W},{_W}/
+COLON: /{_W}:{_W}/
+SPACE: / |\t| ?\r?\n[ \t]{{0,60}}/
+STRING: /"{_CHARACTER}*"/
+INTEGER: /{_INTEGER}/
+NUMBER: /{_INTEGER}(?:\.[0-9]{{1,100}})?(?:[eE][+-]?[0-9]{{1,2}})?/
+any: any_object | any_array | STRING | NUMBER | "true" | "false" | "null"
+any_object: OPEN (STRING COLON any (COMMA STRING COLON any)*)? CLOSE
+any_array: BEGIN (any (COMMA any)*)? END
+"""
+"""What the rules refer to; once in each grammar."""
+
+_PLAIN = {
+    "string": "STRING",
+    "integer": "INTEGER",
+    "number": "NUMBER",
+    "boolean": '("true" | "false")',
+    "null": '"null"',
+    "array": "any_array",
+    "object": "any_object",
+}
+_RANGE = frozenset({"multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+# The words that limit each type; `allOf` and the rest stand beside any.
+_WORDS: Mapping[str, frozenset[str]] = {
+    "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
+    "integer": _RANGE,
+    "number": _RANGE,
+    "array": frozenset({"items", "prefixItems", "minItems", "maxItems"}),
+    "object": frozenset(
+        {"properties", "required", "additionalProperties", "patternProperties"}
+        | {"minProperties", "maxProperties"}
+    ),
+    "boolean": frozenset(),
+    "null": frozenset(),
+}
+_DEFINITIONS = ("$defs", "definitions")
+
+
+class JsonRules:
+    """Gathers the rules of several schemas. `prefix` keeps their names apart from others."""
+
+    def __init__(self, prefix: str = "j") -> None:
+        self._prefix = prefix
+        self._count = 0
+        self.rules: list[str] = []
+
+    def object_of(self, schema: Schema) -> str:
+        """The name of a rule for a JSON object that satisfies `schema`, as arguments must be.
+
+        The schema is one that `schema_check` has nothing against.
+        """
+        expression = _Rooted(self, schema).node({"type": "object", **schema}, top=True)
+        return self.rule(expression)
+
+    def rule(self, expression: str) -> str:
+        """The name of a new rule."""
+        name = self.name()
+        self.define(name, expression)
+        return name
+
+    def name(self) -> str:
+        """A name that no rule has yet."""
+        self._count += 1
+        return f"{self._prefix}{self._count}"
+
+    def define(self, name: str, expression: str) -> None:
+        """Say what a name stands for."""
+        self.rules.append(f"{name}: {expression}")
+
+
+class _Rooted:
+    """The rules of one schema, to whose root its references point."""
+
+    def __init__(self, rules: JsonRules, root: Schema) -> None:
+        self._rules = rules
+        self._root = root
+        self._references: dict[str, str] = {}
+
+    def node(self, schema: Any, *, top: bool = False) -> str:
+        """An expression for what satisfies a schema."""
+        if not isinstance(schema, Mapping):
+            return "any"
+        node = _meant(cast("Schema", schema))
+        if "$ref" in node and (len(node) == 1 or (top and set(node) == {"$ref", "type"})):
+            return self._reference(str(node["$ref"]))
+        if "allOf" in node or "patternProperties" in node or "$ref" in node:
+            return self._engine(node)
+        for word in ("anyOf", "oneOf"):
+            if word in node:
+                if len(node) > 1 + ("type" in node):
+                    return self._engine(node)
+                members = [_typed(member, node.get("type")) for member in node[word]]
+                return _either([self.node(member) for member in members])
+        if "const" in node or "enum" in node:
+            return self._values(node)
+        return self._typed(node)
+
+    def _typed(self, node: Schema) -> str:
+        kinds = _kinds(node)
+        if len(kinds) > 1:
+            return _either([self._typed({**node, "type": kind}) for kind in kinds])
+        kind = kinds[0]
+        limits = {word: node[word] for word in node if word in _WORDS.get(kind, ())}
+        if kind == "any":
+            return "any"
+        if not limits or (kind == "array" and limits == {"items": {}}):
+            return _PLAIN[kind]
+        if kind == "object":
+            if "minProperties" in limits or "maxProperties" in limits:
+                return self._engine({"type": kind, **limits})
+            return self._object(limits)
+        if kind == "array":
+            return self._array(limits)
+        if kind == "string" and not {"pattern", "format"} & set(limits):
+            return _sized(limits)
+        return self._engine({"type": kind, **limits})
+
+    def _reference(self, reference: str) -> str:
+        if reference not in self._references:
+            name = self._references[reference] = self._rules.name()
+            self._rules.define(name, self.node(resolve(self._root, reference)))
+        return self._references[reference]
+
+    def _engine(self, node: Schema) -> str:
+        """A rule that the engine compiles from the schema itself."""
+        schema = closed(node)
+        schema |= {word: closed(self._root[word]) for word in _DEFINITIONS if word in self._root}
+        schema["x-guidance"] = {"whitespace_pattern": _W}
+        return self._rules.rule(f"%json {json.dumps(schema, ensure_ascii=False)}")
+
+    def _values(self, node: Schema) -> str:
+        values: Sequence[Any] = [node["const"]] if "const" in node else node["enum"]
+        kinds = _kinds(node)
+        fitting = [value for value in values if kinds == ["any"] or _is_any(value, kinds)]
+        return _either([self._value(value) for value in fitting])
+
+    def _value(self, value: Any) -> str:
+        if isinstance(value, Mapping):
+            members = cast("Mapping[str, Any]", value)
+            pairs = [f"{_literal(key)} COLON {self._value(item)}" for key, item in members.items()]
+            return f"(OPEN {' COMMA '.join(pairs)} CLOSE)"
+        if isinstance(value, list):
+            items = [self._value(item) for item in cast("list[Any]", value)]
+            return f"(BEGIN {' COMMA '.join(items)} END)"
+        return _literal(value)
+
+    def _array(self, limits: Schema) -> str:
+        first: Sequence[Any] = limits.get("prefixItems", ())
+        items: Any = limits.get("items", {})
+        least, most = int(limits.get("minItems", 0)), limits.get("maxItems")
+        if isinstance(items, list):  # the old way to write prefixItems
+            first, items = cast("list[Any]", items), {}
+        if first:
+            return self._engine({"type": "array", **limits})
+        if most is not None and int(most) == 0:
+            return "(BEGIN END)"
+        item = self._rules.rule(self.node(items))
+        further = f"{{{max(least - 1, 0)},{'' if most is None else int(most) - 1}}}"
+        rest = "*" if further == "{0,}" else further
+        content = f"{item} (COMMA {item}){rest}"
+        return f"(BEGIN {content} END)" if least else f"(BEGIN ({content})? END)"
+
+    def _object(self, limits: Schema) -> str:
+        properties: dict[str, Any] = dict(limits.get("properties", {}))
+        required = list(limits.get("required", ()))
+        for name in required:
+            properties.setdefault(name, {})
+        others: Any = limits.get("additionalProperties", "properties" not in limits)
+        tail, tail_first = self._others(others, list(properties))
+        # Two rules for each property, from the last to the first: `rest` for what follows another
+        # one, `start` for what may be the first.
+        for name, schema in reversed(properties.items()):
+            pair = self._rules.rule(f"{_literal(name)} COLON {self.node(schema)}")
+            rest, start = f"COMMA {pair} {tail}", f"{pair} {tail}"
+            if name not in required:
+                rest = f"({rest}) | {tail}" if tail else f"({rest})?"
+                start = f"({start}) | {tail_first}" if tail_first else f"({start})?"
+            tail, tail_first = self._rules.rule(rest), self._rules.rule(start)
+        return f"(OPEN {tail_first} CLOSE)"
+
+    def _others(self, schema: Any, names: list[str]) -> tuple[str, str]:
+        """What may follow the listed properties, and the same where nothing is before it."""
+        if schema is False:
+            return "", ""
+        key = "STRING"
+        if names:
+            key = self._rules.name().upper()
+            listed = "|".join(_escaped(name) for name in names)
+            self._rules.define(key, f"STRING & ~/{listed}/")
+        pair = self._rules.rule(f"{key} COLON {self.node(schema)}")
+        rest = self._rules.rule(f"(COMMA {pair})*")
+        return rest, self._rules.rule(f"({pair} {rest})?")
+
+
+def closed(schema: Any) -> Any:
+    """A schema for the engine's compiler: annotations gone, objects that list properties closed."""
+    if not isinstance(schema, Mapping):
+        return schema
+    node = cast("Schema", schema)
+    result: dict[str, Any] = {}
+    for word, value in _meant(node).items():
+        if word in ("properties", "patternProperties", *_DEFINITIONS):
+            result[word] = {name: closed(part) for name, part in value.items()}
+        elif isinstance(value, list) and word in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            # The alternatives of `oneOf` are known to be apart, which the engine may not see.
+            word = "anyOf" if word == "oneOf" else word  # noqa: PLW2901
+            result[word] = [closed(part) for part in cast("list[Any]", value)]
+        elif word in ("items", "additionalProperties"):
+            result[word] = closed(value)
+        else:
+            result[word] = value
+    if "properties" in result and "allOf" not in node:
+        result.setdefault("additionalProperties", False)
+    return result
+
+
+def _meant(schema: Schema) -> dict[str, Any]:
+    """A schema without annotations, with `nullable` written out."""
+    node = {
+        word: value
+        for word, value in schema.items()
+        if word not in ANNOTATIONS and not word.startswith("x-")
+    }
+    if node.get("format") not in FORMATS:
+        node.pop("format", None)
+    if node.pop("nullable", False):
+        if "enum" in node and None not in node["enum"]:
+            node["enum"] = [*node["enum"], None]
+        if "type" in node:
+            kinds = _kinds(node)
+            node["type"] = kinds if "null" in kinds else [*kinds, "null"]
+        elif node and "enum" not in node:
+            return {"anyOf": [node, {"type": "null"}]}
+    return node
+
+
+def _kinds(node: Schema) -> list[str]:
+    kind: Any = node.get("type")
+    if kind is None:
+        if "properties" in node or "additionalProperties" in node:
+            return ["object"]
+        return ["array"] if "items" in node or "prefixItems" in node else ["any"]
+    kinds = cast("list[str]", kind) if isinstance(kind, list) else [kind]
+    if "number" in kinds:
+        kinds = [name for name in kinds if name != "integer"]
+    return kinds
+
+
+def _typed(member: Any, kind: Any) -> Any:
+    """A member of `anyOf` with the type that stands beside it."""
+    if kind is None or not isinstance(member, Mapping):
+        return member
+    return {"type": kind, **cast("Schema", member)}
+
+
+def _is_any(value: Any, kinds: Sequence[str]) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return any(
+        number if kind == "number"
+        else number and float(value).is_integer() if kind == "integer"
+        else isinstance(value, TYPES[kind])
+        for kind in kinds
+    )  # fmt: skip
+
+
+def _sized(limits: Schema) -> str:
+    least, most = int(limits.get("minLength", 0)), limits.get("maxLength")
+    return rf'/"{_CHARACTER}{{{least},{"" if most is None else int(most)}}}"/'
+
+
+def _literal(value: Any) -> str:
+    """A JSON value as it is written, as a terminal."""
+    return json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False)
+
+
+def _escaped(name: str) -> str:
+    """A key as it is written, as a regular expression."""
+    written = json.dumps(name, ensure_ascii=False)
+    return "".join(
+        char if char.isalnum() or char == "_" else f"\\u{{{ord(char):x}}}" for char in written
+    )
+
+
+def _either(choices: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(choices))
+    return unique[0] if len(unique) == 1 else f"({' | '.join(unique)})"
