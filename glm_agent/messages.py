@@ -160,7 +160,7 @@ Message = System | User | Assistant | Observation
 class Transcript(Sequence[Message]):
     """An append-only list of messages. `branch()` copies it to try another continuation."""
 
-    __slots__ = ("_calls", "_messages")
+    __slots__ = ("__weakref__", "_calls", "_messages")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._messages: list[Message] = []

@@ -2,7 +2,9 @@
 
 The server renders the prompt and usually parses the calls. Where it does not (GLM-4's calls are
 known to no server today), a call arrives as content, `name` and the payload on the next lines, and
-is read by our own parser; it is a call only if its first line is a declared name.
+is read by our own parser; it is a call only if its first line is a declared name. The calls of
+GLM-4.5 and later are the server's to parse: tags spelled in its text are text. Thinking comes in
+fields of its own, or at the begin of the text between `<think>` and `</think>`.
 
 Does not do: raw completions (`completions.py`). The shapes of messages are in `chat_messages.py`.
 """
@@ -17,12 +19,14 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..errors import ServerError
-from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
-from ..messages import Assistant, ToolCall, ToolSpec
+from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, ThinkingDelta
+from ..messages import Assistant, ToolCall
 from ..protocol import Protocol
 from ..protocol.arguments import CUT, Arguments, read_arguments
+from ..protocol.thinking import ThinkingParser
+from ..protocol.raw_tools import raw_payload
 from .base import Model, Reply, Request
-from .chat_messages import RAW_PARAMETER, chat_messages, chat_tools
+from .chat_messages import chat_messages, chat_tools
 from .completions import ServerTraits, read_usage
 from .transport import NoEndpoint, Refused, Transport
 
@@ -112,6 +116,8 @@ class _Reading:
         self._tools = {tool.name: tool for tool in request.tools}
         self._first_call = request.first_call
         self._parser = protocol.stream_parser(request.tools, request.first_call)
+        if isinstance(self._parser, ThinkingParser):
+            self._parser.on_chat_server()
         self._calls: dict[int, _Call] = {}
         self._parts: list[str | ToolCall] = []
         self._thinking: list[str] = []
@@ -129,6 +135,12 @@ class _Reading:
 
     def events(self, item: dict[str, Any]) -> Iterator[ReplyEvent]:
         """What a chunk of a stream, or a whole answer, adds to the reply."""
+        for event in self._events(item):
+            if isinstance(event, ThinkingDelta):
+                self._thinking.append(event.text)
+            yield event
+
+    def _events(self, item: dict[str, Any]) -> Iterator[ReplyEvent]:
         self._done = self._done or item.get("done") is True
         if isinstance(usage := item.get("usage"), dict):
             self._usage = usage
@@ -146,7 +158,8 @@ class _Reading:
     def _delta(self, delta: dict[str, Any]) -> Iterator[ReplyEvent]:
         for key in ("reasoning_content", "reasoning"):
             if isinstance(thought := delta.get(key), str):
-                self._thinking.append(thought)
+                if thought:
+                    yield ThinkingDelta(thought)
                 break
         if text := _content(delta.get("content")):
             if self._text_ended:
@@ -242,9 +255,10 @@ class _Reading:
 
     def reply(self, seconds: float) -> Reply:
         """The whole reply."""
-        thinking = "".join(self._thinking) or self._parser.thinking
         message = Assistant(
-            tuple(self._parts), truncated=self._reason == "length", thinking=thinking
+            tuple(self._parts),
+            truncated=self._reason == "length",
+            thinking="".join(self._thinking),
         )
         return Reply(message, read_usage(self._usage, self._count, seconds))
 
@@ -261,22 +275,3 @@ def _content(content: Any) -> str:
         if isinstance(text, str):
             texts.append(text)
     return "".join(texts)
-
-
-def raw_payload(arguments: str, tool: ToolSpec) -> str:
-    """The text that a raw tool takes, out of the JSON object in which a chat server wraps it.
-
-    What is not such an object is taken for the text itself.
-    """
-    try:
-        value: Any = json.loads(arguments, strict=False)
-    except ValueError:
-        return arguments
-    if isinstance(value, dict):
-        found = cast("dict[str, Any]", value)
-        text = found.get(RAW_PARAMETER[tool.kind])
-        if text is None and len(found) == 1:
-            text = next(iter(found.values()))
-        if isinstance(text, str):
-            return text
-    return value if isinstance(value, str) else arguments

@@ -14,44 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..messages import Assistant, Image, Message, Observation, System, ToolCall, ToolSpec, User
+from ..protocol.raw_tools import RAW_PARAMETER, as_function
 
-RAW_PARAMETER = {"python": "code", "simple_browser": "actions", "cogview": "prompt"}
-"""The one parameter under which a raw tool is offered as a function."""
-
-_RAW_TEXT = {
-    "python": (
-        "Run Python code in a stateful Jupyter kernel and get back what it prints or returns.",
-        "Python source code",
-    ),
-    "simple_browser": (
-        "Browse the web: search, open search results by their number, or open a URL.",
-        'One action a line: search("query", recency_days=7), mclick([0, 1]), open_url("https://…")',
-    ),
-    "cogview": ("Make a picture from a description.", "Description of the picture, in English"),
-}
 NO_OUTPUT = "(no output)"
 """For a tool that said nothing: some servers refuse or drop an empty tool message."""
 
 
 def chat_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     """The request's `tools`."""
-    return [{"type": "function", "function": _function(tool)} for tool in tools]
-
-
-def _function(tool: ToolSpec) -> dict[str, Any]:
-    if tool.kind == "function":
-        return tool.function()
-    description, parameter = _RAW_TEXT[tool.kind]
-    name = RAW_PARAMETER[tool.kind]
-    return {
-        "name": tool.name,
-        "description": tool.description or description,
-        "parameters": {
-            "type": "object",
-            "properties": {name: {"type": "string", "description": parameter}},
-            "required": [name],
-        },
-    }
+    return [{"type": "function", "function": as_function(tool).function()} for tool in tools]
 
 
 def chat_messages(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:

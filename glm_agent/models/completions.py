@@ -11,23 +11,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..errors import ServerError
+from ..errors import ConfigurationError, ServerError
 from ..messages import Control, Piece, Usage
-from ..protocol import Decoder, Prompt, Protocol, TokenizerEncoder
+from ..protocol import Decoder, Prompt, Protocol, TokenizerEncoder, protocol_for
 from ..protocol.reply import ControlSplitter
 from .base import Chunk, Finish, Request, Settings
 from .spelling import spell
 from .transport import NoEndpoint, Refused, Transport
 from .wire import WireModel
 
-_SEGMENT = "<|assistant|>"
-# glm-4-9b-chat's ids of its stop tokens (its config.json), for servers that report ids to a
-# client that has no tokenizer.
-_STOP_IDS = {151329: "<|endoftext|>", 151336: "<|user|>", 151338: "<|observation|>"}
+# Ids of the stop tokens, for servers that report ids to a client that has no tokenizer: those of
+# glm-4-9b-chat up to GLM-4.7 (config.json of glm-4-9b-chat), and those of GLM-4.7-Flash and GLM-5
+# (generation_config.json of GLM-5.1).
+_STOP_IDS = {
+    151329: "<|endoftext|>",
+    151336: "<|user|>",
+    151338: "<|observation|>",
+    154820: "<|endoftext|>",
+    154827: "<|user|>",
+    154829: "<|observation|>",
+}
 # How many events may follow a stop token: the reason, the counts. Then we hang up.
 _AFTER_STOP = 4
 
@@ -62,7 +69,10 @@ class ServerTraits:
 
 
 class CompletionsModel(WireModel):
-    """A model behind `/completions`. With `encoder`, token ids are tried first."""
+    """A model behind `/completions`. With `encoder`, token ids are tried first.
+
+    Without `protocol`, the model's name on the server tells it; `glm-4` if that says nothing.
+    """
 
     def __init__(
         self,
@@ -70,12 +80,13 @@ class CompletionsModel(WireModel):
         traits: ServerTraits,
         *,
         name: str,
-        protocol: Protocol,
+        protocol: Protocol | None,
         encoder: TokenizerEncoder | None,
         only_ids: bool,
     ) -> None:
         self.name = name
-        self.protocol = protocol
+        self.protocol = protocol or protocol_for("glm-4")
+        self._guesses = protocol is None
         self.vocabulary = encoder.vocabulary if encoder is not None else ""
         self._transport = transport
         self._traits = traits
@@ -83,8 +94,12 @@ class CompletionsModel(WireModel):
         self._only_ids = only_ids
 
     async def prepare(self) -> None:
-        """Learn which model the server has."""
+        """Learn which model the server has, and so its wire format."""
         await self._traits.find_model(self._transport)
+        if self._guesses and self._traits.model is not None:
+            self._guesses = False
+            with suppress(ConfigurationError):
+                self.protocol = protocol_for(self._traits.model)
 
     async def generate(
         self, prompt: Prompt, request: Request
@@ -159,7 +174,9 @@ class CompletionsModel(WireModel):
         as_ids, extras = way
         encoder = self._encoder
         body: dict[str, Any] = {
-            "prompt": prompt.encode(encoder) if as_ids and encoder else spell(prompt),
+            "prompt": prompt.encode(encoder)
+            if as_ids and encoder
+            else spell(prompt, self.protocol.controls),
             "max_tokens": settings.max_tokens,
             "stream": True,
         }
@@ -190,7 +207,7 @@ class _Reading:
 
     def __init__(self, protocol: Protocol, encoder: TokenizerEncoder | None) -> None:
         self._stops = protocol.stops
-        self._splitter = ControlSplitter([*protocol.stops, _SEGMENT])
+        self._splitter = ControlSplitter([*protocol.stops, *protocol.markers])
         self._encoder = encoder
         self._decoder: Decoder | None = None
         self._begun = False

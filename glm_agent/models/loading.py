@@ -5,13 +5,13 @@ Does not do: running it (`engine.py`), remote code: what a checkpoint brings as 
 
 from __future__ import annotations
 
+import json
 import re
-import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigurationError, ModelLoadError
 from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
@@ -132,22 +132,37 @@ def _twin(source: Source) -> str:
 def find_protocol(
     source: Source, config: Mapping[str, Any], wanted: str | Protocol | None
 ) -> Protocol:
-    """The wire format: `wanted`, or what the config tells."""
+    """The wire format: `wanted`, or what the chat template, the config or the name tells."""
     if wanted is not None:
         return protocol_for(wanted)
     # Only the folder's own name: those above it say nothing about the model.
     name = source.folder.resolve().name if source.folder is not None else source.where
+    hint = {
+        **config,
+        "_name_or_path": config.get("_name_or_path") or name,
+        "chat_template": _chat_template(source.folder),
+    }
     try:
-        return protocol_for({**config, "_name_or_path": config.get("_name_or_path") or name})
+        return protocol_for(hint)
     except ConfigurationError as error:
-        if config.get("model_type") == "glm4":
-            # GLM-4-0414 has glm-4-9b-chat's tokens and calls; only its list of tools differs.
-            warnings.warn(
-                f"{source.where}: {error}; using glm-4, which has the same tokens and calls",
-                stacklevel=2,
-            )
-            return protocol_for("glm-4")
         raise ModelLoadError(f"{source.where}: {error} (protocol='glm-4' overrides)") from error
+
+
+def _chat_template(folder: Path | None) -> Any:
+    """The template that a folder brings along, as transformers saves it; None where there is none.
+
+    A hub model's is not asked for: its name tells its family.
+    """
+    if folder is None:
+        return None
+    try:
+        file = folder / "chat_template.jinja"
+        if file.is_file():
+            return file.read_text("utf-8")
+        config: Any = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None  # a tokenizer that cannot be read is met when it is loaded
+    return cast("dict[str, Any]", config).get("chat_template") if isinstance(config, dict) else None
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -26,7 +26,7 @@ from .transport import NoEndpoint, Transport
 
 Mode = Literal["auto", "completions", "chat"]
 
-# GLM-4.5 and later speak other wire formats, which their servers know and we do not yet.
+# The servers of GLM-4.5 and later parse their calls themselves; `protocol` or `mode` overrides.
 _LATER = re.compile(r"glm-?(4\.[5-9]|[5-9])", re.IGNORECASE)
 
 
@@ -43,7 +43,8 @@ class OpenAICompatibleModel(Model):
             as token ids.
         token_ids: Whether to; `auto` does so with a tokenizer if the server takes them.
         timeout: Seconds for which the server may say nothing; None waits for ever.
-        protocol: The wire format of completions; `glm-4` unless given.
+        protocol: The wire format of completions; None takes what the model's name tells, and
+            `glm-4` where it tells nothing.
 
     Errors are `ServerError`, in one line; nothing is sent before the first `stream`.
     """
@@ -72,7 +73,7 @@ class OpenAICompatibleModel(Model):
         encoder = _encoder(tokenizer) if token_ids and tokenizer is not None else None
         if token_ids is True and encoder is None:
             raise ModelLoadError("token_ids=True needs tokenizer=, the model's own tokenizer")
-        speaks = protocol_for("glm-4" if protocol is None else protocol)
+        speaks = None if protocol is None else protocol_for(protocol)
         self._completions = CompletionsModel(
             self._transport,
             self._traits,
@@ -81,7 +82,9 @@ class OpenAICompatibleModel(Model):
             encoder=encoder,
             only_ids=token_ids is True,
         )
-        self._chat = ChatModel(self._transport, self._traits, name=self.name, protocol=speaks)
+        self._chat = ChatModel(
+            self._transport, self._traits, name=self.name, protocol=speaks or protocol_for("glm-4")
+        )
 
     @property
     def mode(self) -> Mode:

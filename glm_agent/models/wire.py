@@ -12,11 +12,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ..errors import ModelError
 from ..events import ReplyEvent
-from ..messages import Assistant, Generated, Piece
-from ..protocol import Prompt, Protocol
+from ..messages import Assistant, Generated, Piece, ToolSpec, Transcript
+from ..protocol import Prompt, PromptBuilder, Protocol
 from .base import Chunk, Finish, Model, Reply, Request
 
 
@@ -29,6 +31,7 @@ class WireModel(Model):
 
     protocol: Protocol
     vocabulary: str = ""
+    _kept: WeakKeyDictionary[Transcript, _Kept] | None = None
 
     async def prepare(self) -> None:
         """Get ready to render and generate, for instance load the weights."""
@@ -44,7 +47,7 @@ class WireModel(Model):
         """Yield the reply's events as they come, then one `Reply`. Raises `ModelError`."""
         await self.prepare()
         protocol = self.protocol
-        prompt = protocol.render(request.messages, request.tools)
+        prompt = self._prompt(request)
         parser = protocol.stream_parser(request.tools, request.first_call)
         produced = _Produced()
         finish: Finish | None = None
@@ -66,9 +69,32 @@ class WireModel(Model):
             stop=finish.stop,
             truncated=finish.truncated,
             thinking=parser.thinking,
-            generated=produced.generated(self.vocabulary, protocol.name),
+            generated=produced.generated(self.vocabulary, protocol.name, prompt.opening),
         )
         yield Reply(message, finish.usage)
+
+    def _prompt(self, request: Request) -> Prompt:
+        """The prompt; for a transcript that was seen before, only what is new is rendered."""
+        messages, tools = request.messages, tuple(request.tools)
+        if not isinstance(messages, Transcript):
+            return self.protocol.render(messages, tools)
+        if self._kept is None:
+            self._kept = WeakKeyDictionary()
+        found = self._kept.get(messages)
+        if found is None or found.protocol != self.protocol or found.tools != tools:
+            found = _Kept(self.protocol, tools, self.protocol.builder(tools))
+            self._kept[messages] = found
+        found.builder.extend(messages[len(found.builder) :])
+        return found.builder.prompt()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A transcript's prompt so far, and what it was made with."""
+
+    protocol: Protocol
+    tools: tuple[ToolSpec, ...]
+    builder: PromptBuilder
 
 
 class _Produced:
@@ -94,6 +120,6 @@ class _Produced:
         if text:
             self._pieces.append(text)
 
-    def generated(self, vocabulary: str, name: str) -> Generated:
+    def generated(self, vocabulary: str, name: str, opening: tuple[Piece, ...]) -> Generated:
         self._end_text()
-        return Generated(tuple(self._pieces), tuple(self._ids), vocabulary, name)
+        return Generated(tuple(self._pieces), tuple(self._ids), vocabulary, name, opening)

@@ -8,6 +8,7 @@ Pure functions over `glm_agent.messages`: no I/O, no torch. Does not do: talking
 """
 
 from ..messages import Control
+from .builder import Growth, PromptBuilder
 from .encoding import Decoder, TokenizerEncoder, UnknownControlError, encoder_for
 from .families import Protocol, protocol_for
 from .prompt import Encoder, Prompt
@@ -18,8 +19,10 @@ __all__ = [
     "ControlSplitter",
     "Decoder",
     "Encoder",
+    "Growth",
     "ParsedReply",
     "Prompt",
+    "PromptBuilder",
     "Protocol",
     "StreamParser",
     "TokenizerEncoder",

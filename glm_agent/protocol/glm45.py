@@ -181,7 +181,7 @@ class Glm45Renderer(Renderer):
                 thinking, text = self.cut_thinking(text)
             parts = [text, *message.calls]
         yield from self.thinking(thinking, place, shows)
-        for _, group in groupby(parts, type):
+        for _, group in groupby(parts, lambda part: isinstance(part, str)):
             texts: list[str] = []
             for part in group:
                 if isinstance(part, str):

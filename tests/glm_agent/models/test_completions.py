@@ -370,6 +370,47 @@ class TestWhichModel:
         await model.aclose()
 
 
+class TestWireFormat:
+    @pytest.mark.parametrize(
+        ("name", "start", "end"),
+        [
+            ("zai-org/GLM-4-9B-0414", "[gMASK]<sop><|system|>\n# 可用工具\n", "<|assistant|>"),
+            ("zai-org/GLM-Z1-9B-0414", "[gMASK]<sop><|system|>\n你是", "<|assistant|>\n<think>"),
+            ("glm-4.7", "[gMASK]<sop><|system|>\n# Tools\n", "<|assistant|><think>"),
+            ("mine", "[gMASK]<sop><|system|>\n你是", "\nHi<|assistant|>"),
+        ],
+    )
+    async def test_the_models_name_tells_it(
+        self, server, model, name: str, start: str, end: str
+    ) -> None:
+        server.serve_models(name)
+        server.on("/completions", vllm("\nHi", ""))
+        await reply_of(model, "Hi", tools=(WEATHER,))
+        prompt = server.bodies("/completions")[0]["prompt"]
+        assert prompt.startswith(start)
+        assert prompt.endswith(end)
+
+    async def test_an_explicit_one_overrides(self, server) -> None:
+        server.serve_models("glm-4.7")
+        server.on("/completions", vllm("\nHi", ""))
+        model = OpenAICompatibleModel(server.url, protocol="glm-4")
+        assert (await reply_of(model)).text == "Hi"
+        assert server.bodies("/completions")[0]["prompt"].endswith("<|assistant|>")
+        await model.aclose()
+
+    async def test_a_later_familys_call(self, server) -> None:
+        parts = ("Look", "up.</thi", "nk><tool_call>get_weather<arg_key>city</arg_key><arg_val")
+        rest = "ue>北京</arg_value></tool_call>"
+        server.on("/completions", vllm(*parts, rest, "", stop=154829))
+        model = OpenAICompatibleModel(server.url, "glm-5", mode="completions")
+        message = (await reply_of(model, tools=(WEATHER,))).message
+        assert message.thinking == "Lookup."
+        assert message.calls[0].arguments == {"city": "北京"}
+        assert message.stop == "<|observation|>"
+        assert message.generated.opening == (Control("<think>"),)
+        await model.aclose()
+
+
 async def test_many_at_once(server, model) -> None:
     def answer(x: Exchange) -> None:
         name = x.body["prompt"].partition("Q")[2].partition("<")[0]

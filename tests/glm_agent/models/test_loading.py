@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 
 from glm_agent.errors import ModelLoadError
+from glm_agent.messages import Control
 from glm_agent.models import TransformersModel
+from glm_agent.protocol import protocol_for
 
 from .conftest import WEATHER, reply_of
 from .tiny import CONTROLS, build_checkpoint
@@ -213,10 +214,9 @@ async def test_dtype_and_device(tiny) -> None:
 async def test_other_causal_glms(tmp_path) -> None:
     folder = build_checkpoint(tmp_path / "glm4", architecture="glm4")
     model = TransformersModel(folder, device="cpu")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own format may not be there yet
-        replied = await reply_of(model, tools=(WEATHER,), max_tokens=8)
+    replied = await reply_of(model, tools=(WEATHER,), max_tokens=8)
     assert type(model.engine.model).__name__ == "Glm4ForCausalLM"
+    assert model.engine.protocol.name == "glm-4-0414"
     assert replied.reply.usage.completion_tokens == 8
     await model.aclose()
 
@@ -228,4 +228,32 @@ async def test_the_models_own_sampling(copy) -> None:
     model = TransformersModel(copy, device="cpu")
     sampling = (await model.load()).sampling
     assert (sampling.temperature, sampling.top_p, sampling.top_k) == (0.8, 0.7, 5)
+    await model.aclose()
+
+
+@pytest.mark.parametrize("form", ["chat_template.jinja", "tokenizer_config.json"])
+async def test_the_chat_template_in_a_folder_tells_its_format(copy, form: str) -> None:
+    template = "{{ '<tool_call>{function-name}<arg_key>' }}"
+    if form == "tokenizer_config.json":
+        path = copy / form
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template}))
+    else:
+        (copy / form).write_text(template)
+    text = await failure(TransformersModel(copy))
+    assert "lacks the control tokens <think>" in text
+    assert "of glm-4.7" in text
+    model = TransformersModel(copy, protocol="glm-4")
+    assert (await model.load()).protocol.name == "glm-4"
+    await model.aclose()
+
+
+async def test_a_model_of_a_later_family(tmp_path) -> None:
+    protocol = protocol_for("glm-4.7")
+    more = tuple(token for token in protocol.controls if token not in CONTROLS)
+    folder = build_checkpoint(tmp_path / "later", controls=(*CONTROLS, *more))
+    model = TransformersModel(folder, protocol=protocol)
+    replied = await reply_of(model, tools=(WEATHER,), max_tokens=8)
+    generated = replied.reply.message.generated
+    assert generated is not None
+    assert (generated.format, generated.opening) == ("glm-4.7", (Control("<think>"),))
     await model.aclose()
