@@ -42,11 +42,13 @@ from .events import (
     Observed,
     ReplyEvent,
     TextDelta,
+    ThinkingDelta,
     UsageReport,
 )
 from .limits import Limits
 from .messages import Assistant, Observation, ToolCall, Transcript, Usage
 from .models.base import Model, Reply, Request, Settings
+from .protocol.grammar import AUTO, NONE
 from .tooling.base import Tool, ToolContext
 from .tooling.dispatch import cancelled, dispatch_all
 
@@ -71,6 +73,8 @@ class Turn:
         context: what tools know of the session; each call gets a copy with its own id.
         settings: how to generate.
         limits: how far to go.
+        tool_choice: what the first reply must be. `required` and a tool's name hold for that one
+            alone, or no run would ever end; `none` holds for all.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Turn:
         context: ToolContext,
         settings: Settings,
         limits: Limits,
+        tool_choice: str = AUTO,
     ) -> None:
         self._model = model
         self._tools = tools
@@ -90,6 +95,7 @@ class Turn:
         self._context = context
         self._settings = settings
         self._limits = limits
+        self._tool_choice = tool_choice
         self._usage = Usage()
         self._written = 0  # tokens of the last reply
         self._emit: Emit = _ignore
@@ -179,21 +185,30 @@ class Turn:
         """Stream one reply into the transcript."""
         transcript = self._transcript
         request = Request(
-            transcript, self._specs, self._settings, first_call=transcript.call_count + 1
+            transcript,
+            self._specs,
+            self._settings,
+            first_call=transcript.call_count + 1,
+            tool_choice=self._tool_choice,
         )
+        if self._tool_choice != NONE:
+            self._tool_choice = AUTO
         seen: list[str | ToolCall] = []
+        thoughts: list[str] = []
         stream = self._model.stream(request)
         try:
             while not isinstance(item := await self._next(stream), Reply):
                 if isinstance(item, TextDelta):
                     seen.append(item.text)
+                elif isinstance(item, ThinkingDelta):
+                    thoughts.append(item.text)
                 elif isinstance(item, CallReady):
                     seen.append(item.call)
                 elif isinstance(item, CallStarted):
                     self._prepare(item, background)
                 await self._emit(item)
         except BaseException:
-            await self._break_off(seen)
+            await self._break_off(seen, "".join(thoughts))
             raise
         finally:
             close = getattr(stream, "aclose", None)
@@ -224,15 +239,18 @@ class Turn:
             context = replace(self._context, call_id=event.call_id)
             background.start_soon(_prepare_quietly, tool, context)
 
-    async def _break_off(self, seen: Sequence[str | ToolCall]) -> None:
-        """Keep what came of a reply that will not be finished. Its calls were not begun."""
+    async def _break_off(self, seen: Sequence[str | ToolCall], thinking: str) -> None:
+        """Keep what came of a reply that will not be finished. Its calls were not begun.
+
+        Thinking alone is not kept: a reply without parts would be an empty answer to the model.
+        """
         if not seen:
             return
         parts: list[str | ToolCall] = []
         for is_text, group in groupby(seen, lambda part: isinstance(part, str)):
             run = list(group)
             parts += ["".join(map(str, run))] if is_text else run
-        message = Assistant(tuple(parts), truncated=True)
+        message = Assistant(tuple(parts), truncated=True, thinking=thinking)
         self._transcript.append(message)
         await self._settle(cancelled(call) for call in message.calls)
 

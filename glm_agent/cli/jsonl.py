@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO, cast
 
-from ..events import Answer, CallReady, Event, Observed, TextDelta, UsageReport
+from ..events import Answer, CallReady, Event, Observed, TextDelta, ThinkingDelta, UsageReport
 from ..messages import ToolCall
 from .failures import Failure
 
@@ -48,6 +48,8 @@ def event_record(event: Event) -> dict[str, Any] | None:
     """The JSON object for an event; None for the parts of a call that is not complete yet."""
     if isinstance(event, TextDelta):
         return {"type": "text", "text": event.text}
+    if isinstance(event, ThinkingDelta):
+        return {"type": "thinking", "text": event.text}
     if isinstance(event, CallReady):
         return _call(event.call)
     if isinstance(event, Observed):

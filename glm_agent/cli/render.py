@@ -13,9 +13,18 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, TextIO
 
-from ..events import Answer, CallReady, CallStarted, Event, Observed, TextDelta, UsageReport
+from ..events import (
+    Answer,
+    CallReady,
+    CallStarted,
+    Event,
+    Observed,
+    TextDelta,
+    ThinkingDelta,
+    UsageReport,
+)
 from ..messages import Observation, ToolCall, Usage
-from .text import VisibleStream, fold, visible
+from .text import Folded, VisibleStream, fold, visible
 
 # How much of an observation is shown, in lines and in characters of a line.
 _LINES = 10
@@ -29,6 +38,10 @@ class Screen(Protocol):
 
     def text(self, text: str) -> None:
         """Write a part of a line."""
+        ...
+
+    def thought(self, line: str) -> None:
+        """Write a line of what the model thinks."""
         ...
 
     def call(self, line: str) -> None:
@@ -63,9 +76,14 @@ class LiveOutput:
         self._gap = False  # whether a blank line belongs before the next text
         self._open: list[str] = []  # ids of calls without an outcome
         self._last = ""  # the call that the last block shows
+        self._thought: Folded | None = None
 
     def show(self, event: Event) -> None:
         """Show one event."""
+        if isinstance(event, ThinkingDelta):
+            self._think(event.text)
+            return
+        self._end_thought()
         if isinstance(event, TextDelta):
             self._text(event.text)
         elif isinstance(event, CallStarted):
@@ -92,13 +110,41 @@ class LiveOutput:
 
     def __exit__(self, *failure: object) -> None:
         self._screen.busy(None)
+        self._end_thought()
         self._end_line()
 
     def note(self, line: str) -> None:
         """Show something by the way, on a line of its own."""
         self._screen.busy(None)
+        self._end_thought()
         self._end_line()
         self._screen.note(visible(line))
+
+    def _think(self, text: str) -> None:
+        """Show the first lines of the thinking; how much more there was is told at its end."""
+        if self._thought is None:
+            self._end_line()
+            self._thought = Folded(_LINES, _WIDTH)
+            self._gap = self._gap or self._answering
+        if lines := self._thought.feed(self._stream.feed(text)):
+            self._show_thought(lines)
+            self._screen.busy("thinking …")
+
+    def _end_thought(self) -> None:
+        if self._thought is None:
+            return
+        if lines := [*self._thought.feed(self._stream.close()), *self._thought.close()]:
+            self._show_thought(lines)
+        self._gap = self._gap or self._thought.shown
+        self._thought = None
+
+    def _show_thought(self, lines: list[str]) -> None:
+        self._screen.busy(None)
+        if self._gap:
+            self._screen.text("\n")
+            self._gap = False
+        for line in lines:
+            self._screen.thought(line)
 
     def _text(self, text: str) -> None:
         self._show_text(self._stream.feed(text))
@@ -179,6 +225,10 @@ class PlainScreen:
         """Write a part of a line."""
         self._file.write(text)
         self._file.flush()
+
+    def thought(self, line: str) -> None:
+        """Write a line of what the model thinks."""
+        self.text(f"  ~ {line}".rstrip() + "\n")
 
     def call(self, line: str) -> None:
         """Write the line of a call."""

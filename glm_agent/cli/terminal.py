@@ -34,6 +34,10 @@ class RichScreen:
         """Write a part of a line."""
         self._console.print(Text(text), end="")
 
+    def thought(self, line: str) -> None:
+        """Write a line of what the model thinks."""
+        self._console.print(Text(f"  {line}", style="dim italic"))
+
     def call(self, line: str) -> None:
         """Write the line of a call."""
         self._console.print(Text.assemble(("● ", "cyan"), (line, "bold")))

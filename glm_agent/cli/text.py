@@ -63,6 +63,50 @@ def fold(text: str, lines: int, width: int) -> tuple[list[str], int]:
     return shown, len(every) - len(shown)
 
 
+class Folded:
+    """The first `lines` lines of a text that comes in parts, and how many more there were."""
+
+    def __init__(self, lines: int, width: int) -> None:
+        self._lines = lines
+        self._width = width
+        self._more = 0
+        self._shown = 0
+        self._line: list[str] = []
+
+    @property
+    def shown(self) -> bool:
+        """Whether there was a line so far."""
+        return self._shown > 0
+
+    def feed(self, text: str) -> list[str]:
+        """The lines that are complete with this part. Blank lines before the first are dropped."""
+        first, *others = text.split("\n")
+        self._line.append(first)
+        shown: list[str] = []
+        for line in others:
+            shown += self._end_line()
+            self._line.append(line)
+        return shown
+
+    def close(self) -> list[str]:
+        """The last line, and a line that tells of those left out."""
+        shown = self._end_line() if any(self._line) else []
+        if self._more:
+            shown.append(f"… {self._more:,} more line{'' if self._more == 1 else 's'}")
+        return shown
+
+    def _end_line(self) -> list[str]:
+        line = "".join(self._line)
+        self._line.clear()
+        if not self._shown and not line.strip():
+            return []
+        if self._shown >= self._lines:
+            self._more += 1
+            return []
+        self._shown += 1
+        return fold(line, 1, self._width)[0]
+
+
 def well_formed(text: str) -> str:
     """`text` from the command line with bytes that are not UTF-8 replaced."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

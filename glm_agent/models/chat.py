@@ -23,8 +23,8 @@ from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, T
 from ..messages import Assistant, ToolCall
 from ..protocol import Protocol
 from ..protocol.arguments import CUT, Arguments, read_arguments
-from ..protocol.thinking import ThinkingParser
 from ..protocol.raw_tools import raw_payload
+from ..protocol.thinking import ThinkingParser
 from .base import Model, Reply, Request
 from .chat_messages import chat_messages, chat_tools
 from .completions import ServerTraits, read_usage
@@ -135,7 +135,14 @@ class _Reading:
 
     def events(self, item: dict[str, Any]) -> Iterator[ReplyEvent]:
         """What a chunk of a stream, or a whole answer, adds to the reply."""
-        for event in self._events(item):
+        return self._noted(self._events(item))
+
+    def close(self) -> Iterator[ReplyEvent]:
+        """The end of the reply: its calls are complete, in the order in which they began."""
+        return self._noted(self._close())
+
+    def _noted(self, events: Iterator[ReplyEvent]) -> Iterator[ReplyEvent]:
+        for event in events:
             if isinstance(event, ThinkingDelta):
                 self._thinking.append(event.text)
             yield event
@@ -232,8 +239,7 @@ class _Reading:
         tool = self._tools.get(name)
         return tool is not None and tool.kind != "function"
 
-    def close(self) -> Iterator[ReplyEvent]:
-        """The end of the reply: its calls are complete, in the order in which they began."""
+    def _close(self) -> Iterator[ReplyEvent]:
         yield from self._end_text()
         calls = list(self._calls.values())
         for call in calls:
@@ -246,9 +252,7 @@ class _Reading:
                 if payload:
                     yield CallDelta(call.id, payload)
             else:
-                payload, read = written, read_arguments(written)
-                if cut and read.value is None:
-                    read = Arguments(None, CUT)
+                payload, read = written, read_arguments(written, cut=cut)
             ready = ToolCall(call.id, call.name, payload, read.value, read.error, read.repairs)
             self._parts.append(ready)
             yield CallReady(ready)

@@ -88,13 +88,14 @@ class ThinkingParser:
         """Whether the reply was cut at the token limit."""
         return self._parser.truncated
 
-    def opened_by(self, opening: Sequence[Piece]) -> ThinkingParser:
-        """This parser, for a reply that the prompt began with `opening` (`Prompt.opening`).
+    def on_chat_server(self) -> ThinkingParser:
+        """This parser, for the text of a chat server. To be called before `feed`.
 
-        The reply begins within a thought if that ends with `<think>`. To be called before `feed`;
-        with nothing for a server that takes the thinking out of the text itself.
+        Such a server takes the thinking out itself, or leaves it at the begin of its text, the
+        tags spelled; never does the text begin within.
         """
-        self._inside = "".join(map(str, opening)).endswith(BEGIN)
+        self._inside = False
+        self._spelled = True
         return self
 
     def feed(self, piece: Piece, /) -> list[ReplyEvent]:

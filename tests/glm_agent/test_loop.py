@@ -31,6 +31,7 @@ from glm_agent import (
     Settings,
     System,
     TextDelta,
+    ThinkingDelta,
     Tool,
     ToolCall,
     ToolContext,
@@ -456,6 +457,49 @@ async def test_a_call_that_was_cut_is_an_observation():
     reply = ScriptedReply('get_weather\n{"city": "Bo', truncated=True)
     result = await agent(reply, says("Again, then.")).run("Hi")
     assert [seen.outcome for seen in result.observations] == ["error"]
+
+
+# --- thinking -----------------------------------------------------------------------------------
+
+
+def thinker(*replies: Any) -> Agent:
+    """An agent on GLM-Z1, whose replies begin within a thought."""
+    return Agent(ScriptedModel(replies, protocol="glm-z1"), tools=[get_weather, wait])
+
+
+async def test_thinking_is_told_as_it_comes_and_is_no_part_of_the_answer():
+    events: list[Event] = []
+    result = await thinker(
+        'Look it up.</think>\nget_weather\n{"city": "Bonn"}', "So: 22.</think>\n22 degrees"
+    ).run("Hi", on_event=events.append)
+    assert result.answer == "22 degrees"
+    thoughts = "".join(event.text for event in events if isinstance(event, ThinkingDelta))
+    assert thoughts == "Look it up.So: 22."
+    replies = [message for message in result.messages if isinstance(message, Assistant)]
+    assert [reply.thinking for reply in replies] == ["Look it up.", "So: 22."]
+    assert [call.arguments for call in result.calls] == [{"city": "Bonn"}]
+
+
+async def test_thinking_that_was_cut_is_no_answer():
+    reply = ScriptedReply("Let me think about", truncated=True)
+    with pytest.raises(LimitExceeded, match="was cut") as caught:
+        await thinker(reply).run("Hi")
+    assert caught.value.transcript is not None
+    assert isinstance(last := caught.value.transcript[-1], Assistant)
+    assert (last.thinking, last.parts, last.truncated) == ("Let me think about", (), True)
+
+
+async def test_what_was_thought_before_a_reply_broke_off_is_kept_with_it():
+    def stop(event: Event) -> None:
+        if isinstance(event, TextDelta):
+            raise ServerError("gone")
+
+    session = thinker("So.</think>\nIt is 22 degrees").session()
+    with pytest.raises(ServerError):
+        await session.run("Hi", on_event=stop)
+    assert isinstance(last := session.transcript[-1], Assistant)
+    assert (last.thinking, last.truncated) == ("So.", True)
+    assert "It is 22 degrees".startswith(last.text)
 
 
 @pytest.mark.parametrize("limits", [{"steps": 0}, {"seconds": 0}, {"seconds": -1}, {"tokens": 0}])

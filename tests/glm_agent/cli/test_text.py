@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glm_agent.cli.jsonl import dumps
-from glm_agent.cli.text import VisibleStream, fold, visible, well_formed
+from glm_agent.cli.text import Folded, VisibleStream, fold, visible, well_formed
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,26 @@ def test_nothing_that_a_terminal_obeys_is_ever_left(text: str):
 pieces = st.sampled_from(
     ["a", "\r", "\n", "\x1b", "[", "31", "m", "]0;t", "\x07", "\\", "\x9b", "\x9d", "P", "("]
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", []),
+        (" \n\n", []),
+        ("\n one\ntwo", [" one", "two"]),
+        ("1\n\n3\n", ["1", "", "3"]),
+        ("1\n2\n3\n4", ["1", "2", "3", "… 1 more line"]),
+        ("1\n2\n3\n4\n\n6\n", ["1", "2", "3", "… 3 more lines"]),
+        ("123456", ["12345… (1 more characters)"]),
+    ],
+)
+def test_the_first_lines_of_what_comes_in_parts(text: str, shown: list[str]):
+    whole = Folded(lines=3, width=5)
+    assert [*whole.feed(text), *whole.close()] == shown
+    assert whole.shown == bool(shown)
+    parts = Folded(lines=3, width=5)
+    assert [line for c in text for line in parts.feed(c)] + parts.close() == shown
 
 
 @given(st.lists(pieces))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glm_agent.errors import ServerError
-from glm_agent.events import CallDelta, CallReady, CallStarted, TextDelta
+from glm_agent.events import CallDelta, CallReady, CallStarted, TextDelta, ThinkingDelta
 from glm_agent.messages import (
     Assistant,
     Image,
@@ -48,6 +48,13 @@ def calls(*fragments: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 async def model(server: Loopback):
     model = OpenAICompatibleModel(server.url, "glm", mode="chat", timeout=5)
+    yield model
+    await model.aclose()
+
+
+@pytest.fixture
+async def model_of_glm_z1(server: Loopback):
+    model = OpenAICompatibleModel(server.url, "glm", mode="chat", timeout=5, protocol="glm-z1")
     yield model
     await model.aclose()
 
@@ -183,7 +190,33 @@ async def test_thinking(server, model) -> None:
         chunk("stop"),
     )
     assert replied.message.thinking == "Let me see"
+    assert replied.events[:2] == [ThinkingDelta("Let me "), ThinkingDelta("see")]
     assert replied.message.text == "4"
+
+
+async def test_thinking_left_in_the_text(server, model_of_glm_z1) -> None:
+    """A server without a reasoning parser; the tags may be cut anywhere."""
+    replied = await said(
+        server,
+        model_of_glm_z1,
+        chunk(content="<thi"),
+        chunk(content="nk>So.</think>\n4"),
+        chunk("stop"),
+    )
+    assert replied.events == [ThinkingDelta("So."), TextDelta("4")]
+    assert (replied.message.thinking, replied.message.parts) == ("So.", ("4",))
+
+
+async def test_thinking_taken_out_by_the_server(server, model_of_glm_z1) -> None:
+    """The text does not begin within a thought, as the model's own output does."""
+    replied = await said(
+        server,
+        model_of_glm_z1,
+        chunk(reasoning_content="So."),
+        chunk(content="It is 4"),
+        chunk("stop"),
+    )
+    assert (replied.message.thinking, replied.message.parts) == ("So.", ("It is 4",))
 
 
 async def test_content_in_parts(server, model) -> None:
