@@ -10,12 +10,20 @@ keep to the form, so these are the rules:
 - A first line that is exactly a declared name, blanks around it aside, is a call.
 - A first line shaped like a name that nobody declared, with a JSON object after it, is a call to
   an unknown tool if the reply ended with `<|observation|>`, and text if not.
+- A function's arguments end where their object closes. What follows is another segment, as if
+  `<|assistant|>` stood between; but brackets, quotes and commas go on with the arguments.
+- In text, a declared name with arguments after it may be a call too: `watch.py`, `late.py`.
 - Everything else is text, from its first character; only the newline of empty metadata is not.
 
-Text flows as soon as it can't be a name any more. One pass, cost linear in the reply, and the same
-events however the reply is cut into pieces.
+`strict` keeps to the first two rules and strict JSON.
 
-Does not do: repairing payloads, finding calls in the middle of prose.
+Text flows as soon as it can't begin a call any more. `CallStarted` comes with the name's line,
+`CallReady` when nothing can be added to the call: at the segment's end, or with the first
+character of what follows the closed object. One token more than the closing bracket is needed,
+because `{}` may be followed by the real object. Calls of the last two rules come with the end of
+their segment. One pass, cost linear in the reply, and the same events however it is cut.
+
+Does not do: repairing payloads (`arguments.py`).
 """
 
 from __future__ import annotations
@@ -26,39 +34,48 @@ from enum import Enum, auto
 
 from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
 from ..messages import Control, Piece, ToolCall, ToolSpec
-from .arguments import CUT, Arguments, read_arguments
+from .arguments import Arguments, read_arguments
+from .late import read_late
+from .open_call import OpenCall
+from .payload import ANSWER, CALL, SEGMENT, STOPS, PayloadTail
+from .watch import LONGEST_NAME, Names, Watch
 
-ANSWER = "<|user|>"
-CALL = "<|observation|>"
-SEGMENT = "<|assistant|>"
-STOPS = ("<|endoftext|>", ANSWER, CALL)
+__all__ = ["ANSWER", "CALL", "SEGMENT", "STOPS", "Glm4Parser", "PayloadTail"]
 
 # What a name looks like that no tool has, with blanks after it.
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*[ \t\r]*")
-# A longer first line is no name. This bounds what is held back and looked at again.
-_LONGEST_NAME = 256
+# Text is taken in parts of this size, so that what is left of it is never copied often.
+_PART = 4096
 
 
 class _State(Enum):
     HEAD = auto()  # in the first line, which may still be a name
     TEXT = auto()
+    LATE = auto()  # in text that may be a call: the segment's end will tell
     PAYLOAD = auto()
     UNKNOWN = auto()  # after a line that looks like a name, before its payload
     HELD = auto()  # after such a line and a "{": the stop token will tell
 
 
 class Glm4Parser:
-    """Parse one reply. Calls are numbered from `first_call`: `call_{first_call}`, and on."""
+    """Parse one reply. Calls are numbered from `first_call`: `call_{first_call}`, and on.
+
+    `dropped` is what is neither in a text nor in a call: the newline after a name or before an
+    answer, white space and spelled-out control tokens around a payload, and what stood around a
+    call that was not written in the format. What comes after the stop token is not in it.
+    """
 
     thinking = ""
 
     def __init__(
         self, tools: Sequence[ToolSpec] = (), first_call: int = 1, strict: bool = False
     ) -> None:
-        self._strict = strict
         self.stop: str | None = None
         self.truncated = False
+        self.dropped: list[str] = []
+        self._strict = strict
         self._tools = {tool.name: tool for tool in tools}
+        self._names = Names(() if strict else tools)
         self._next_call = first_call
         self._events: list[ReplyEvent] = []
         self._parts: list[str | ToolCall] = []
@@ -67,10 +84,10 @@ class Glm4Parser:
         self._head = ""
         self._held: list[str] = []
         self._text: list[str] = []
-        self._call = ""
-        self._name = ""
-        self._payload: list[str] = []
-        self._tail = PayloadTail()
+        self._watch = Watch(self._names)
+        self._after_call = False
+        self._newline = False  # whether the segment began with one, as an answer does
+        self._call: OpenCall | None = None
         # Pieces that have to wait for the stop token, because the segment before them does.
         self._waiting: list[Piece] | None = None
         self._ended = False
@@ -122,7 +139,8 @@ class Glm4Parser:
 
     def _take(self, piece: Piece) -> None:
         if isinstance(piece, str):
-            self._take_text(piece)
+            for start in range(0, len(piece), _PART):
+                self._take_text(piece[start : start + _PART])
         elif piece.token == SEGMENT:
             if self._state is _State.HELD and not self._ended:
                 self._waiting = []
@@ -130,14 +148,17 @@ class Glm4Parser:
                 self._end_segment()
 
     def _take_text(self, text: str) -> None:
-        if not text:
-            return
+        while text:
+            text = self._step(text)
+
+    def _step(self, text: str) -> str:
+        """Take text up to where the state changes; what is left of it."""
         if self._state is _State.HEAD:
-            self._take_head(text)
-        elif self._state is _State.TEXT:
-            self._give_text(text)
-        elif self._state is _State.PAYLOAD:
-            self._give_payload(self._tail.feed(text))
+            return self._take_head(text)
+        if self._state is _State.PAYLOAD and self._call:
+            return self._take_payload(self._call, text)
+        if self._state is _State.TEXT:
+            self._take_plain(text)
         else:
             self._held.append(text)
             start = text.lstrip()[:1] if self._state is _State.UNKNOWN else ""
@@ -145,29 +166,37 @@ class Glm4Parser:
                 self._state = _State.HELD
             elif start:
                 self._release()
+        return ""
 
-    def _take_head(self, text: str) -> None:
+    # --- the first line ---------------------------------------------------------------------------
+
+    def _take_head(self, text: str) -> str:
         line, newline, rest = text.partition("\n")
         self._head += line
         if not self._may_be_name(self._head):
-            self._head += newline + rest
+            head = self._take_out_head()
             self._state = _State.TEXT
-            self._give_text(self._take_out_head())
-        elif newline:
+            return f"{head}{newline}{rest}"
+        if newline:
             self._end_head(self._take_out_head())
-            self._take_text(rest)
+        return rest
 
     def _end_head(self, line: str) -> None:
         """A first line is complete that may be a name."""
         name = line.strip()
         if name in self._tools:
-            self._start_call(name)
+            self._drop_around(name, f"{line}\n")
+            self._start_call(name, *(("after-call",) if self._after_call else ()))
         elif _NAME.fullmatch(name):
             self._held = [f"{line}\n"]
             self._state = _State.UNKNOWN
         else:
             self._state = _State.TEXT
-            self._give_text(f"{line}\n" if line else "")
+            if line:
+                self._take_plain(f"{line}\n")
+            else:
+                self._drop("\n")
+                self._newline = True
 
     def _take_out_head(self) -> str:
         head, self._head = self._head, ""
@@ -175,7 +204,7 @@ class Glm4Parser:
 
     def _may_be_name(self, line: str) -> bool:
         """Whether `line` is the start of a line with a name; once it is not, no more text helps."""
-        if len(line) > _LONGEST_NAME:
+        if len(line) > LONGEST_NAME:
             return False
         start = line.lstrip(" \t\r")
         return (
@@ -185,11 +214,19 @@ class Glm4Parser:
             or any(name.startswith(start) for name in self._tools)
         )
 
+    # --- text -------------------------------------------------------------------------------------
+
     def _release(self) -> None:
         """What was held is text after all."""
         held, self._held = "".join(self._held), []
         self._state = _State.TEXT
-        self._give_text(held)
+        self._take_plain(held)
+
+    def _take_plain(self, text: str) -> None:
+        self._give_text(self._watch.feed(text))
+        if self._watch.held is not None:
+            self._state = _State.LATE
+            self._held = [self._watch.held]
 
     def _give_text(self, text: str) -> None:
         if not text:
@@ -200,34 +237,68 @@ class Glm4Parser:
         self._text.append(text)
         self._events.append(TextDelta(text))
 
-    def _start_call(self, name: str) -> None:
-        self._call = f"call_{self._next_call}"
-        self._next_call += 1
-        self._name = name
-        self._payload = []
-        self._tail = PayloadTail()
-        self._state = _State.PAYLOAD
-        self._events.append(CallStarted(self._call, name))
+    def _end_text(self) -> None:
+        if self._text:
+            self._parts.append("".join(self._text))
+            self._has_text = True
+            self._text = []
 
-    def _give_payload(self, text: str) -> None:
+    def _drop(self, text: str) -> None:
         if text:
-            self._payload.append(text)
-            self._events.append(CallDelta(self._call, text))
+            self.dropped.append(text)
 
-    def _end_call(self, cut: bool) -> None:
-        self._give_payload(self._tail.close())
-        payload = "".join(self._payload)
-        tool = self._tools.get(self._name)
-        if tool is None or tool.kind == "function":
-            read = read_arguments(payload)
-            # A whole object needs nothing more, so the limit did not hurt it.
-            if cut and (read.value is None or not payload):
-                read = Arguments(None, CUT)
-        else:
-            read = Arguments(None, CUT if cut else None)
-        call = ToolCall(self._call, self._name, payload, read.value, read.error, read.repairs)
+    def _drop_around(self, kept: str, text: str) -> None:
+        before, _, after = text.partition(kept)
+        self._drop(before)
+        self._drop(after)
+
+    # --- calls ------------------------------------------------------------------------------------
+
+    def _start_call(self, name: str, *repairs: str) -> OpenCall:
+        self._end_text()
+        tool = self._tools.get(name)
+        raw = tool is not None and tool.kind != "function"
+        id_ = f"call_{self._next_call}"
+        self._next_call += 1
+        self._call = OpenCall(id_, name, repairs, raw=raw, strict=self._strict)
+        self._state = _State.PAYLOAD
+        self._events.append(CallStarted(id_, name))
+        return self._call
+
+    def _take_payload(self, call: OpenCall, text: str) -> str:
+        given, rest = call.feed(text)
+        self._give_payload(call, given)
+        if rest:
+            self._finish_call(call, call.call())
+            self._begin_segment()
+            self._after_call = not call.continued_by_token
+        return rest
+
+    def _end_call(self, call: OpenCall, *, cut: bool, ended: bool) -> None:
+        given, rest = call.end()
+        self._give_payload(call, given)
+        self._finish_call(call, call.call(cut=cut, ended=ended))
+        if rest:
+            self._state = _State.TEXT
+            self._take_plain(rest)
+            self._give_text(self._watch.close())
+
+    def _give_payload(self, call: OpenCall, text: str) -> None:
+        if text:
+            self._events.append(CallDelta(call.id, text))
+
+    def _finish_call(self, open_call: OpenCall, call: ToolCall) -> None:
+        self.dropped += filter(None, open_call.dropped)
         self._parts.append(call)
         self._events.append(CallReady(call))
+
+    # --- the end of a segment ---------------------------------------------------------------------
+
+    def _begin_segment(self) -> None:
+        self._state = _State.HEAD
+        self._watch = Watch(self._names)
+        self._after_call = False
+        self._newline = False
 
     def _end_segment(self, *, last: bool = False, cut: bool = False) -> None:
         if self._state is _State.HEAD:
@@ -236,13 +307,14 @@ class Glm4Parser:
             self._release()
         elif self._state is _State.HELD:
             self._end_held()
-        if self._state is _State.PAYLOAD:
-            self._end_call(cut)
-        elif self._text:
-            self._parts.append("".join(self._text))
-            self._has_text = True
-            self._text = []
-        self._state = _State.HEAD
+        if self._state is _State.TEXT:
+            self._end_plain(called=last and self.stop == CALL)
+        if self._state is _State.PAYLOAD and self._call:
+            self._end_call(self._call, cut=cut, ended=not last or self.stop is not None)
+        elif self._state is _State.LATE:
+            self._end_late(last=last, cut=cut)
+        self._end_text()
+        self._begin_segment()
 
     def _end_unfinished_head(self, *, last: bool, cut: bool) -> None:
         """A reply ends in its first line: a name alone is a call, unless something speaks for text.
@@ -251,69 +323,54 @@ class Glm4Parser:
         """
         line = self._take_out_head()
         name = line.strip()
+        called = last and self.stop == CALL
         answered = last and self.stop == ANSWER
-        if name in self._tools and not cut and not answered:
+        if name in self._tools and not cut and not answered and (called or not self._after_call):
+            self._drop_around(name, line)
             self._start_call(name)
         else:
-            self._give_text(line)
+            self._state = _State.TEXT
+            self._take_plain(line)
 
     def _end_held(self) -> None:
         """The stop token is known: a call to an unknown tool, or text."""
         line, _, rest = "".join(self._held).partition("\n")
         tail = PayloadTail()
         payload = tail.feed(rest) + tail.close()
-        if self.stop == CALL and read_arguments(payload).value is not None:
+        if self.stop == CALL and read_arguments(payload, self._strict).value is not None:
             self._held = []
-            self._start_call(line.strip())
-            self._give_payload(self._tail.feed(rest))
+            self._drop_around(line.strip(), f"{line}\n")
+            self._take_payload(self._start_call(line.strip()), rest)
         else:
             self._release()
 
+    def _end_plain(self, *, called: bool) -> None:
+        rest = self._watch.close()
+        name = rest.strip()
+        if called and not self._text and name in self._names.functions:
+            self._drop_around(name, rest)
+            self._start_call(name, "leading-newline")
+        else:
+            self._give_text(rest)
 
-class PayloadTail:
-    """Holds back what has to be stripped from a payload if nothing follows it.
-
-    That is white space, and stop tokens that a server spelled out instead of stopping at them.
-    """
-
-    def __init__(self, tokens: Sequence[str] = STOPS) -> None:
-        self._tokens = tuple(tokens)
-        self._longest = max(map(len, tokens))
-        self._whole: list[str] = []
-        self._begun = ""
-
-    def feed(self, text: str) -> str:
-        """Take text, give out what is surely not the tail."""
-        text = self._begun + text
-        end = self._begin(text)
-        self._begun = text[end:]
-        start = self._strip(text, end)
-        if start == 0:
-            self._whole.append(text[:end])
-            return ""
-        given = "".join([*self._whole, text[:start]])
-        self._whole = [text[start:end]]
-        return given
-
-    def close(self) -> str:
-        """Give out what turned out not to be a tail: the begin of a token that never came."""
-        return "".join([*self._whole, self._begun]) if self._begun else ""
-
-    def _begin(self, text: str) -> int:
-        """Where a token starts that the end of `text` cuts off; the length if there is none."""
-        start = text.rfind("<", max(0, len(text) - self._longest + 1))
-        begun = text[start:] if start >= 0 else ""
-        if begun and any(t != begun and t.startswith(begun) for t in self._tokens):
-            return start
-        return len(text)
-
-    def _strip(self, text: str, end: int) -> int:
-        """Where the white space and tokens start that `text[:end]` ends with."""
-        while end > 0:
-            if text[end - 1].isspace():
-                end -= 1
-            elif token := next((t for t in self._tokens if text.endswith(t, 0, end)), None):
-                end -= len(token)
-            else:
-                break
-        return end
+    def _end_late(self, *, last: bool, cut: bool) -> None:
+        """Text was held that may be calls. Only the last segment has a stop token."""
+        held, self._held = "".join(self._held), []
+        called = last and self.stop == CALL
+        late = None
+        if not cut and not (last and self.stop == ANSWER):
+            late = read_late(held, self._names, self._watch.evidence, called=called)
+        if late is None:
+            self._give_text(held)
+            return
+        where = "after-text" if self._text else "leading-newline" if self._newline else ""
+        for found in late.calls:
+            repairs = (*((where,) if where else ()), *found.repairs)
+            call = self._start_call(found.name, *repairs)
+            where = ""
+            self._give_payload(call, found.payload)
+            read = found.arguments or Arguments(None)
+            made = ToolCall(call.id, call.name, found.payload, read.value, read.error, repairs)
+            self._finish_call(call, made)
+        self.dropped += late.dropped
+        self._give_text(late.rest)
