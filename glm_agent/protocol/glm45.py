@@ -35,10 +35,11 @@ from ..messages import (
     User,
 )
 from . import rendering
-from .prompt import Part, Rest
+from .prompt import Part
 from .raw_tools import as_function, call_arguments
 from .rendering import ASSISTANT, OBSERVATION, PREFIX, SYSTEM, USER, Place, Renderer, joined, seen
 from .reply import split_controls
+from .rest import Rest
 
 THINK, END_THINK = Control("<think>"), Control("</think>")
 CALL, END_CALL = Control("<tool_call>"), Control("</tool_call>")
@@ -153,23 +154,28 @@ class Glm45Renderer(Renderer):
     def _assistant(self, message: Assistant, place: Place) -> Iterator[Part]:
         shows = place.current or self._keeps
         generated = message.generated
-        if generated is not None and generated.format == self.name:
-            closes = END_THINK in generated.pieces
-            if shows or not (closes or message.thinking):
-                yield from self._opened(generated, closes or bool(message.thinking))
-                yield generated
-                return
-            if closes:
-                yield from self.without_thinking()
-                yield Rest(generated, END_THINK.token)
-                return
-        yield from self._written(message, place, shows)
+        if generated is None or generated.format != self.name:
+            yield from self._written(message, place, shows)
+            return
+        opening = generated.opening
+        if opening is None:  # not known, but what the reply is tells
+            closes = END_THINK in generated.pieces or bool(message.thinking)
+            opening = self._opening(closes or self._thinks)
+        inside = self._begins_inside(generated, opening)
+        if not shows and (inside or THINK in generated.pieces or END_THINK in generated.pieces):
+            yield from self.without_thinking()
+            yield Rest(generated, inside)
+        else:
+            yield from (*opening, generated)
 
-    def _opened(self, generated: Generated, thinks: bool) -> Sequence[Piece]:
-        """How the prompt had begun a reply; where that is not known, the reply tells."""
-        if generated.opening is not None:
-            return generated.opening
-        return self._opening(thinks or self._thinks)
+    def _begins_inside(self, generated: Generated, opening: tuple[Piece, ...]) -> bool:
+        """Whether a reply begins within its thinking; here, with nothing but blanks before it."""
+        text = ""
+        for piece in generated.pieces:
+            if isinstance(piece, Control):
+                return piece == THINK and not text.strip()
+            text += piece
+        return False
 
     def _written(self, message: Assistant, place: Place, shows: bool) -> Iterator[Piece]:
         """A reply from its parts."""
@@ -234,6 +240,9 @@ class Glm47Renderer(Glm45Renderer):
 
     def _user(self, text: str) -> Iterator[Part]:
         yield from joined([text])
+
+    def _begins_inside(self, generated: Generated, opening: tuple[Piece, ...]) -> bool:
+        return opening[-1:] == (THINK,)
 
     def without_thinking(self) -> Iterator[Piece]:
         """How a reply starts from which the thinking was dropped."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..messages import Control, Generated, Piece
+from .rest import Rest
 
 
 class Encoder(Protocol):
@@ -27,31 +28,6 @@ class Encoder(Protocol):
     def control(self, token: str, /) -> int:
         """Id of a control token by name; KeyError when the vocabulary has none."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """What a generated reply holds after its first control token `after`, which it must have.
-
-    So a reply is fed back without its thinking: what stays keeps its ids (law 3). A control token
-    is one id and text never is that id, so the ids are cut where the pieces are.
-    """
-
-    generated: Generated
-    after: str
-
-    @property
-    def pieces(self) -> tuple[Piece, ...]:
-        """The pieces that stay."""
-        pieces = self.generated.pieces
-        return pieces[pieces.index(Control(self.after)) + 1 :]
-
-    def ids(self, encoder: Encoder) -> tuple[int, ...] | None:
-        """The ids that stay; None where the reply has none of this vocabulary."""
-        generated = self.generated
-        if not generated.ids or generated.vocabulary != encoder.vocabulary:
-            return None
-        return generated.ids[generated.ids.index(encoder.control(self.after)) + 1 :]
 
 
 Part = Piece | Generated | Rest
