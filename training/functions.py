@@ -15,7 +15,7 @@ from typing import Any
 from glm_agent.messages import ToolSpec
 
 from .bank import Function, Param
-from .banks import devices, everyday, knowledge, services, work
+from .banks import devices, everyday, industry, knowledge, services, work
 from .disguise import disguise, shares_a_word, used_in
 from .pools import Pools
 from .turns import Turn, answer_for
@@ -24,7 +24,7 @@ from .words import any_word
 
 def _load() -> list[Function]:
     found: dict[str, Function] = {}
-    for module in (everyday, work, knowledge, devices, services):
+    for module in (everyday, work, knowledge, devices, services, industry):
         group = module.__name__.rsplit(".", 1)[-1]
         for index, item in enumerate(module.FUNCTIONS):
             found.setdefault(

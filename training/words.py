@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from .banks import chat, devices, everyday, facts, knowledge, services, work
+from .banks import chat, devices, everyday, facts, industry, knowledge, services, work
 from .banks.values import LISTS, held_words
 
 
 def _texts() -> Iterator[str]:
-    for module in (everyday, work, knowledge, devices, services):
+    for module in (everyday, work, knowledge, devices, services, industry):
         for function in module.FUNCTIONS:
             yield function.description
             yield from function.asks
