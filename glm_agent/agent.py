@@ -40,6 +40,8 @@ from .messages import (
     User,
 )
 from .models.base import Model, Settings
+from .protocol.grammar import AUTO, check_choice
+from .protocol.schema_check import check_tools
 from .tooling.base import SessionResources, Tool, ToolContext
 
 if TYPE_CHECKING:
@@ -88,9 +90,13 @@ class Agent:
         instructions: the system message that sessions begin with.
         limits: how far one run may go.
         settings: how to generate.
+        tool_choice: whether the first reply of each run may call tools (`auto`), must (`required`),
+            must call the tool of this name, or may not, nor any later reply (`none`).
 
     Raises:
-        ConfigurationError: a tool that cannot be found, defined or told from another.
+        ConfigurationError: a tool that cannot be found, defined or told from another, or that
+            `tool_choice` names in vain.
+        UnsupportedSchemaError: a tool whose schema the model's calls cannot be held to.
     """
 
     def __init__(
@@ -100,6 +106,8 @@ class Agent:
         instructions: str | None = None,
         limits: Limits | None = None,
         settings: Settings | None = None,
+        *,
+        tool_choice: str = AUTO,
     ) -> None:
         from .tooling import load_tools
 
@@ -111,6 +119,15 @@ class Agent:
         self._model_name = model.name if isinstance(model, Model) else os.fspath(model)
         self._owns_model = self._model is None
         self._loading = threading.Lock()
+        self.tool_choice = tool_choice
+        self.check_choice(tool_choice)
+        constrains = model.constrains if isinstance(model, Model) else "://" not in self._model_name
+        if constrains and self.settings.constrain:
+            check_tools([tool.spec for tool in self._tools.values()])
+
+    def check_choice(self, tool_choice: str) -> None:
+        """Raise `ConfigurationError` if no run can follow `tool_choice`."""
+        check_choice(tool_choice, list(self._tools))
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -142,6 +159,7 @@ class Agent:
         images: Sequence[Image] = (),
         deps: Any = None,
         on_event: OnEvent | None = None,
+        tool_choice: str | None = None,
     ) -> RunResult:
         """Answer one prompt in a session of its own, which is closed before this returns.
 
@@ -150,13 +168,16 @@ class Agent:
             images: pictures that go with it.
             deps: handed to tools as `context.deps`.
             on_event: called with each event as it happens.
+            tool_choice: for this run, in place of the agent's.
 
         Raises:
             ConfigurationError: nothing was run, because something has to be mended first.
             RunError: the run failed or hit a limit; `.transcript` holds what was done.
         """
         async with self.session() as session:
-            return await session.run(prompt, images=images, deps=deps, on_event=on_event)
+            return await session.run(
+                prompt, images=images, deps=deps, on_event=on_event, tool_choice=tool_choice
+            )
 
     def run_sync(
         self,
@@ -165,13 +186,21 @@ class Agent:
         images: Sequence[Image] = (),
         deps: Any = None,
         on_event: OnEvent | None = None,
+        tool_choice: str | None = None,
     ) -> RunResult:
         """`run` for code without an event loop. `on_event` is called from another thread."""
         with self.session_sync() as session:
-            return session.run(prompt, images=images, deps=deps, on_event=on_event)
+            return session.run(
+                prompt, images=images, deps=deps, on_event=on_event, tool_choice=tool_choice
+            )
 
     async def stream(
-        self, prompt: str, *, images: Sequence[Image] = (), deps: Any = None
+        self,
+        prompt: str,
+        *,
+        images: Sequence[Image] = (),
+        deps: Any = None,
+        tool_choice: str | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The events of `run`, as they happen; the last two are `Answer` and `UsageReport`.
 
@@ -179,7 +208,9 @@ class Agent:
         """
         async with (
             self.session() as session,
-            aclosing(session.stream(prompt, images=images, deps=deps)) as events,
+            aclosing(
+                session.stream(prompt, images=images, deps=deps, tool_choice=tool_choice)
+            ) as events,
         ):
             async for event in events:
                 yield event
@@ -218,6 +249,7 @@ class Agent:
             described.instructions,
             described.limits,
             described.settings,
+            tool_choice=described.tool_choice or AUTO,
         )
 
     async def aclose(self) -> None:
@@ -264,6 +296,7 @@ class Session:
         images: Sequence[Image] = (),
         deps: Any = None,
         on_event: OnEvent | None = None,
+        tool_choice: str | None = None,
     ) -> RunResult:
         """Say something and go on until the model answers; see `Agent.run`.
 
@@ -275,23 +308,35 @@ class Session:
                 on_event(event)
 
         start = len(self.transcript)
-        outcome = await self._turn(prompt, images, deps, emit)
+        outcome = await self._turn(prompt, images, deps, tool_choice, emit)
         messages = tuple(self.transcript[start:])
         return RunResult(outcome.answer, self.transcript, outcome.usage, messages)
 
     async def stream(
-        self, prompt: str, *, images: Sequence[Image] = (), deps: Any = None
+        self,
+        prompt: str,
+        *,
+        images: Sequence[Image] = (),
+        deps: Any = None,
+        tool_choice: str | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The events of `run`, as they happen; see `Agent.stream`."""
 
         async def turn(emit: Emit) -> None:
-            await self._turn(prompt, images, deps, emit)
+            await self._turn(prompt, images, deps, tool_choice, emit)
 
         async with aclosing(stream_turn(turn)) as events:
             async for event in events:
                 yield event
 
-    async def _turn(self, prompt: str, images: Sequence[Image], deps: Any, emit: Emit) -> Outcome:
+    async def _turn(
+        self,
+        prompt: str,
+        images: Sequence[Image],
+        deps: Any,
+        tool_choice: str | None,
+        emit: Emit,
+    ) -> Outcome:
         if self._closed:
             raise ConfigurationError("this session is closed; open another with agent.session()")
         if self._running:
@@ -301,6 +346,8 @@ class Session:
         if not prompt.strip() and not images:
             raise ConfigurationError("the prompt is empty; say something")
         agent = self._agent
+        choice = agent.tool_choice if tool_choice is None else tool_choice
+        agent.check_choice(choice)
         self._running = True
         try:
             # Importing torch and reading weights takes seconds: not on the event loop.
@@ -313,6 +360,7 @@ class Session:
                 context=ToolContext(session_id=self.id, deps=deps, resources=self._resources),
                 settings=agent.settings,
                 limits=agent.limits,
+                tool_choice=choice,
             )
             return await turn.run(emit)
         finally:

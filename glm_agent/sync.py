@@ -52,19 +52,27 @@ class SyncSession:
         images: Sequence[Image] = (),
         deps: Any = None,
         on_event: OnEvent | None = None,
+        tool_choice: str | None = None,
     ) -> RunResult:
         """See `Session.run`. `on_event` is called from the event loop's thread."""
         session = self._session
         return _wait(
             self._portal,
-            lambda: session.run(prompt, images=images, deps=deps, on_event=on_event),
+            lambda: session.run(
+                prompt, images=images, deps=deps, on_event=on_event, tool_choice=tool_choice
+            ),
         )
 
     def stream(
-        self, prompt: str, *, images: Sequence[Image] = (), deps: Any = None
+        self,
+        prompt: str,
+        *,
+        images: Sequence[Image] = (),
+        deps: Any = None,
+        tool_choice: str | None = None,
     ) -> Generator[Event, None, None]:
         """See `Session.stream`."""
-        events = self._session.stream(prompt, images=images, deps=deps)
+        events = self._session.stream(prompt, images=images, deps=deps, tool_choice=tool_choice)
         try:
             while True:
                 try:

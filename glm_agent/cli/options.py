@@ -59,6 +59,16 @@ _OPTIONS = (
         f" {' and '.join(DEFAULT_TOOLS)}.",
     ),
     click.option("--no-tools", is_flag=True, help="Use no tools at all."),
+    click.option(
+        "--tool-choice",
+        metavar="CHOICE",
+        help="auto, none, required, or the name of a tool: what the first reply must be.",
+    ),
+    click.option(
+        "--free",
+        is_flag=True,
+        help="Do not hold a model in this process to its format and the tools' schemas.",
+    ),
     click.option("--instructions", metavar="TEXT", help="The system message."),
     click.option(
         "--max-steps", type=click.IntRange(min=1), metavar="N", help="Replies per run at most."
@@ -90,6 +100,8 @@ class AgentOptions:
     registries: tuple[Path, ...]
     names: tuple[str, ...]
     no_tools: bool
+    tool_choice: str | None
+    free: bool
     instructions: str | None
     max_steps: int | None
     max_tokens: int | None
@@ -116,6 +128,7 @@ class AgentOptions:
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "seed": self.seed,
+            "constrain": False if self.free else None,
         }
         model = self.model
         if model is None and described is not None:
@@ -130,6 +143,7 @@ class AgentOptions:
             instructions,
             replace(limits, **_set(given)),
             replace(settings, **_set(sampling)),
+            tool_choice=self.tool_choice or (described and described.tool_choice) or "auto",
         )
 
     def _tools(self, default: list[Any]) -> list[Any]:

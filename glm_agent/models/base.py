@@ -74,9 +74,14 @@ class Reply:
 
 
 class Model(ABC):
-    """A source of replies. `name` is what a user would write after `--model`."""
+    """A source of replies. `name` is what a user would write after `--model`.
+
+    `constrains` says whether it holds every reply to a grammar, so that tools must have schemas
+    that a grammar can hold.
+    """
 
     name: str
+    constrains: bool = False
 
     @abstractmethod
     def stream(self, request: Request) -> AsyncIterator[ReplyEvent | Reply]:

@@ -45,7 +45,12 @@ class TransformersModel(WireModel):
 
     Nothing is loaded, and so nothing can fail, before the first `stream` or `load`. Safe to use
     from several tasks at once: their replies take turns.
+
+    Where tools are given, replies are held to the wire format and calls to the tools' schemas
+    (`protocol.grammar`), unless `Settings(constrain=False)` turns that off.
     """
+
+    constrains = True
 
     def __init__(
         self,

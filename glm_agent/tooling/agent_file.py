@@ -5,6 +5,7 @@
     tools:
       - python
       - python: ./weather.py:forecast
+    tool_choice: auto
     limits: {steps: 6, seconds: 120}
     settings: {temperature: 0, max_tokens: 512}
 
@@ -22,13 +23,14 @@ from typing import Any, cast
 from ..errors import GlmAgentError, Problem, RegistryError
 from ..limits import Limits
 from ..models.base import Settings
+from ..protocol.grammar import check_choice
 from .base import Tool
 from .editor_schema import file_schema, list_schema, object_schema, or_nothing
 from .registry import mapping, one_line_of, read_tools, sorted_problems, unknown_keys, validated
 from .resolve import settings_of
 from .yaml_source import Source, read_yaml
 
-TOP = ("model", "instructions", "tools", "defaults", "limits", "settings")
+TOP = ("model", "instructions", "tools", "tool_choice", "defaults", "limits", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class AgentConfig:
     tools: list[Tool] = field(default_factory=list[Tool])
     limits: Limits | None = None
     settings: Settings | None = None
+    tool_choice: str | None = None
 
 
 def load_agent_file(path: str | os.PathLike[str]) -> AgentConfig:
@@ -87,6 +90,10 @@ def agent_schema() -> dict[str, Any]:
             },
             **lists,
             "tools": {"anyOf": [lists["tools"], registry, {"type": "null"}]},
+            "tool_choice": {
+                "type": ["string", "null"],
+                "description": "auto, none, required, or the name of the tool to call first.",
+            },
             "limits": or_nothing(object_schema(Limits, "How far a run may go.")),
             "settings": or_nothing(object_schema(Settings, "How the model generates.")),
         },
@@ -106,13 +113,27 @@ def _read(source: Source) -> AgentConfig:
     tools: list[Tool] = []
     if data.get("tools") is not None:
         tools = _tools(source, data)
+    settings = _made(source, data, "settings", Settings)
+    choice = _text(source, data, "tool_choice")
+    _check_choice(source, tools, choice)
     return AgentConfig(
         model,
         _text(source, data, "instructions"),
         tools,
         _made(source, data, "limits", Limits),
-        _made(source, data, "settings", Settings),
+        settings,
+        choice,
     )
+
+
+def _check_choice(source: Source, tools: list[Tool], choice: str | None) -> None:
+    """Note a choice that no run could follow. Mistaken tools may be what it names."""
+    if choice is None or source.problems:
+        return
+    try:
+        check_choice(choice, [tool.name for tool in tools])
+    except GlmAgentError as error:
+        source.problem(("tool_choice",), one_line_of(error))
 
 
 def _tools(source: Source, data: dict[str, Any]) -> list[Tool]:

@@ -40,7 +40,7 @@ from .resolve import (
 from .yaml_source import Place, Source, read_yaml
 
 TOP = ("tools", "defaults")
-_AGENT_KEYS = {"model", "instructions", "limits", "settings"}
+_AGENT_KEYS = {"model", "instructions", "tool_choice", "limits", "settings"}
 _OVERRIDES = ("name", "description", "timeout", "max_chars")
 _TEMPLATES = ("http", "query", "headers", "json")
 
@@ -61,7 +61,7 @@ def check_registry(path: str | os.PathLike[str]) -> list[Problem]:
     """What is wrong with a YAML file; an empty list when its tools can be used.
 
     Imports and makes the tools, as `load_registry` does. A file with a key that only agents have
-    (model, instructions, limits, settings) is checked as an agent.
+    (model, instructions, tool_choice, limits, settings) is checked as an agent.
     """
     source = read_yaml(path)
     if isinstance(source.data, dict) and not _AGENT_KEYS.isdisjoint(source.data):

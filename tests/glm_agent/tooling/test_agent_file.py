@@ -128,7 +128,7 @@ def test_the_schema_for_editors() -> None:
     schema: dict[str, Any] = agent_schema()
     json.dumps(schema)
     assert set(schema["properties"]) == {
-        *("model", "instructions", "tools", "defaults", "limits", "settings")
+        *("model", "instructions", "tools", "tool_choice", "defaults", "limits", "settings")
     }
     assert set(schema["properties"]["limits"]["properties"]) == {"steps", "seconds", "tokens"}
     Draft202012Validator.check_schema(schema)
