@@ -76,6 +76,15 @@ class Constraint:
         allowed = (words.unsqueeze(1) >> bits & 1).flatten()[: logits.numel()].bool()
         return logits.masked_fill(~allowed, float("-inf"))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the reply is over: nothing may come any more."""
+        return bool(self._matcher.is_stopped())
+
+    def admits(self, token: int) -> bool:
+        """Whether `token` may come next."""
+        return self._matcher.validate_tokens([token]) == 1
+
     def accept(self, token: int) -> None:
         """Go on after `token`, which must be one of those that `limit` left."""
         if not self._matcher.consume_token(token):

@@ -196,9 +196,11 @@ class _Rooted:
         if most is not None and int(most) == 0:
             return "(BEGIN END)"
         item = self._rules.rule(self.node(items))
-        further = f"{{{max(least - 1, 0)},{'' if most is None else int(most) - 1}}}"
-        rest = "*" if further == "{0,}" else further
-        content = f"{item} (COMMA {item}){rest}"
+        content = item
+        if most is None or int(most) > 1:
+            content += (
+                f" (COMMA {item}){{{max(least - 1, 0)},{'' if most is None else int(most) - 1}}}"
+            )
         return f"(BEGIN {content} END)" if least else f"(BEGIN ({content})? END)"
 
     def _object(self, limits: Schema) -> str:
