@@ -130,11 +130,14 @@ def browser_task(rng: random.Random, folder: Path) -> tuple[Conversation, Turn]:
     for _ in range(12):
         page = browsing.page(pools, rng.choice(list(browsing.KINDS)))
         pages.setdefault(page.title.lower(), page)
+    target = rng.choice(list(pages.values()))
+    for _ in range(rng.randint(0, 3)):  # others whose name has a word of the target's
+        page = browsing.page(pools, rng.choice(list(browsing.KINDS)), head=target.about.head)
+        pages.setdefault(page.title.lower(), page)
     for number, page in enumerate(pages.values()):
         (folder / f"page{number}.md").write_text(
             f"---\ntitle: {page.title}\n---\n{page.body(rng)}\n", encoding="utf-8"
         )
-    target = rng.choice(list(pages.values()))
     question, sentence = browsing.question_about(pools, target, False)
     turn = Turn("browser", question, expect=sentence)
     turn.call("simple_browser", "", [])
@@ -142,7 +145,9 @@ def browser_task(rng: random.Random, folder: Path) -> tuple[Conversation, Turn]:
     return made, turn
 
 
-async def attempt(model: TransformersModel, kind: str, seed: int) -> tuple[str, str, str]:
+async def attempt(
+    model: TransformersModel, kind: str, seed: int, constrain: bool = True
+) -> tuple[str, str, str]:
     """Kind, question, and what was wrong (empty when right)."""
     rng = random.Random(f"{kind}-{seed}")
     with tempfile.TemporaryDirectory() as folder:

@@ -10,8 +10,8 @@ import pytest
 
 from glm_agent.protocol import protocol_for
 from training import browsing, computing, functions
-from training.conversations import Conversation, conversation, stream
 from training.banks.values import LISTS
+from training.conversations import Conversation, conversation, stream
 from training.pools import Pools
 
 
