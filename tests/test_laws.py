@@ -24,6 +24,7 @@ TESTS = Path(__file__).parent
 LAWS = {
     "1: text can never become a control token": [
         "glm_agent/protocol/test_render.py::test_the_only_control_ids_are_the_renderers_own",
+        "glm_agent/protocol/test_family_laws.py::test_what_text_spells_makes_no_control_pieces",
         "glm_agent/protocol/test_encoding.py::test_text_never_becomes_a_control_token",
         "glm_agent/models/test_spelling.py::test_no_text_spells_a_token_afterwards",
         "glm_agent/test_agent.py::test_a_prompt_that_spells_control_tokens_stays_text",
@@ -31,15 +32,19 @@ LAWS = {
     "2: a rendered prefix never changes": [
         "glm_agent/protocol/test_render.py::test_a_longer_transcript_starts_with_the_shorter_one",
         "glm_agent/protocol/test_render.py::test_a_reply_continues_the_prompt_that_asked_for_it",
+        "glm_agent/protocol/test_family_laws.py::test_a_longer_transcript_starts_with_the_shorter_one",
+        "glm_agent/protocol/test_family_laws.py::test_a_reply_continues_the_prompt_that_asked_for_it",
         "test_laws.py::test_each_prompt_of_a_conversation_starts_with_the_one_before",
     ],
     "3: the model's own tokens are kept as ids": [
         "glm_agent/protocol/test_render.py::test_a_generated_reply_is_fed_back_as_it_was_sampled",
+        "glm_agent/protocol/test_family_laws.py::test_a_reply_without_its_thinking_keeps_the_ids_of_the_rest",
         "glm_agent/models/test_transformers.py::test_a_reply_is_fed_back_by_its_ids",
         "glm_agent/models/test_transformers.py::test_stop_tokens_are_found_by_name",
     ],
     "4: parsing is one pass": [
         "glm_agent/protocol/test_stream.py::test_any_split_gives_the_same_events",
+        "glm_agent/protocol/test_family_laws.py::test_any_split_gives_the_same_events",
         "glm_agent/protocol/test_replies.py::test_reply_means_the_same_in_any_split",
         "test_laws.py::test_the_work_of_parsing_grows_with_the_reply_and_no_faster",
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -395,17 +396,13 @@ def run(family: str, pieces: Sequence[Piece], stop: str | None) -> tuple[Any, An
 def joined_deltas(events: Sequence[ReplyEvent]) -> list[Any]:
     result: list[Any] = []
     for event in events:
-        last = result[-1] if result else None
-        if isinstance(event, TextDelta | ThinkingDelta) and type(last) is type(event):
-            result[-1] = type(event)(last.text + event.text)
-        elif (
-            isinstance(event, CallDelta)
-            and isinstance(last, CallDelta)
-            and last.call_id == event.call_id
-        ):
-            result[-1] = CallDelta(event.call_id, last.text + event.text)
-        else:
-            result.append(event)
+        last: Any = result[-1] if result else None
+        if isinstance(event, TextDelta | ThinkingDelta | CallDelta) and type(last) is type(event):
+            together = replace(event, text=last.text + event.text)
+            if together == replace(last, text=together.text):  # of the same call
+                result[-1] = together
+                continue
+        result.append(event)
     return result
 
 
