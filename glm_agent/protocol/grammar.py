@@ -41,12 +41,13 @@ CHOICES = (AUTO, NONE, REQUIRED)
 FAMILIES = frozenset({"glm-4", "glm-4-0414"})
 """The families whose replies have a grammar."""
 
-_ACTIONS = r"""
-ACTION: /search\("[^\n]+"(?:, ?recency_days ?= ?-?(?:0|[1-9][0-9]{0,4}))?\)/
-      | /mclick\(\[ ?(?:0|[1-9][0-9]{0,4})(?:, ?(?:0|[1-9][0-9]{0,4})){0,9} ?\]\)/
-      | /open_url\("[^\n"]+"\)/
-actions: ACTION ("\n" ACTION)* "\n"?
-"""
+_NUMBER = "(?:0|[1-9][0-9]{0,4})"
+ACTION = (
+    rf'search\("[^\n]+"(?:, ?recency_days ?= ?-?{_NUMBER})?\)'
+    rf"|mclick\(\[ ?{_NUMBER}(?:, ?{_NUMBER}){{0,9}} ?\]\)"
+    r'|open_url\("[^\n"]+"\)'
+)
+"""One line for `simple_browser`, as a regular expression."""
 
 
 def check_choice(choice: str, tools: Sequence[str]) -> None:
@@ -102,7 +103,15 @@ def _glm4(tools: Sequence[ToolSpec], choice: str) -> str:
         lines.append('answer: "\\n" TEXT')
     if tools:
         lines.append(f"calls: {several} <|observation|>")
-    lines += ["TEXT: /(?s:.*)/", "CODE: /(?s:.+)/", _ACTIONS, *rules, TERMINALS, *json_rules.rules]
+    lines += [
+        "TEXT: /(?s:.*)/",
+        "CODE: /(?s:.+)/",
+        f"ACTION: /{ACTION}/",
+        'actions: ACTION ("\\n" ACTION)* "\\n"?',
+        *rules,
+        TERMINALS,
+        *json_rules.rules,
+    ]
     return "\n".join(lines)
 
 

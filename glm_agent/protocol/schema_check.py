@@ -29,10 +29,9 @@ TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
     "null": type(None),
 }
-FORMATS = frozenset(
-    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"}
-)
-"""The formats that are held; others limit nothing."""
+FORMATS = frozenset({"date", "ipv4", "ipv6", "uuid"})
+"""The formats that are held. Others limit nothing: those of times want a time zone, and those of
+addresses plain ASCII, where tools (and pydantic) take more."""
 ANNOTATIONS = frozenset(
     {
         *("title", "description", "default", "example", "examples", "deprecated", "discriminator"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,17 +11,14 @@ import pytest
 
 from glm_agent.errors import ConfigurationError, UnsupportedSchemaError
 from glm_agent.messages import Assistant, ToolSpec
-from glm_agent.models.constraint import Constrainer
-from glm_agent.protocol import Control, TokenizerEncoder, encoder_for
+from glm_agent.protocol import Control, encoder_for
 from glm_agent.protocol.grammar import check_choice, grammar_of
+
+from .judging import ASSISTANT, END, OBSERVATION, USER, Judge
 
 pytest.importorskip("llguidance")
 jsonschema = pytest.importorskip("jsonschema")
 
-USER = Control("<|user|>")
-OBSERVATION = Control("<|observation|>")
-ASSISTANT = Control("<|assistant|>")
-END = Control("<|endoftext|>")
 PYTHON = ToolSpec("python", kind="python")
 BROWSER = ToolSpec("simple_browser", kind="simple_browser")
 WEATHER = ToolSpec(
@@ -36,53 +33,10 @@ WEATHER = ToolSpec(
 TOOLS = (WEATHER, PYTHON, BROWSER)
 CALL = 'get_weather\n{"city": "北京"}'
 
-Admits = Callable[..., bool]
-
-
-class Judge:
-    """Says whether a grammar admits a whole reply."""
-
-    def __init__(self, encoder: TokenizerEncoder) -> None:
-        self.encoder = encoder
-        self.constrainer = Constrainer(encoder, max(encoder.controls) + 1, "<|endoftext|>")
-
-    def ids(self, pieces: Sequence[str | Control]) -> list[int]:
-        return [
-            id_
-            for piece in pieces
-            for id_ in (
-                [self.encoder.control(piece.token)]
-                if isinstance(piece, Control)
-                else self.encoder.text(piece)
-            )
-        ]
-
-    def taken(self, grammar: str, pieces: Sequence[str | Control]) -> int:
-        """How many ids of the reply are admitted."""
-        ids = self.ids(pieces)
-        constraint = self.constrainer.constraint(grammar)
-        for index, id_ in enumerate(ids):
-            if constraint.ended or not constraint.admits(id_):
-                return index
-            constraint.accept(id_)
-        return len(ids)
-
-    def admits(
-        self, tools: Sequence[ToolSpec], *pieces: str | Control, choice: str = "auto"
-    ) -> bool:
-        grammar = grammar_of("glm-4", tools, choice)
-        assert grammar is not None
-        return self.taken(grammar, pieces) == len(self.ids(pieces))
-
 
 @pytest.fixture(scope="session")
 def judge(small_tokenizer) -> Judge:
     return Judge(encoder_for(small_tokenizer))
-
-
-@pytest.fixture(scope="session")
-def real_judge(real_tokenizer) -> Judge:
-    return Judge(encoder_for(real_tokenizer))
 
 
 REPLIES = {

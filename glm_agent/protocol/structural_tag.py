@@ -1,0 +1,55 @@
+r"""The grammar of a reply for servers: xgrammar's "structural tag", which vLLM and SGLang take.
+
+In a request to `/completions` it is `"response_format": {"type": "structural_tag", "format": …}`,
+a field that both servers have (vLLM's `CompletionRequest` of 0.11 and later, SGLang's of 0.5 and
+later; the format is that of xgrammar's documentation).
+
+It says the same as `grammar.py`, but for the control tokens: a server lets a reply end with any of
+its stop tokens where the format is complete, and a call is the last thing in a reply.
+
+Does not do: sending it (`models.completions`), other servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..messages import ToolSpec
+from .grammar import ACTION, AUTO, CHOICES, FAMILIES, NONE, check_choice
+from .json_grammar import closed
+from .schema_check import check_tools
+
+
+def structural_tag(
+    family: str, tools: Sequence[ToolSpec], choice: str = AUTO
+) -> dict[str, Any] | None:
+    """The format of a reply, None for a family that has no grammar.
+
+    Raises:
+        UnsupportedSchemaError: A tool's schema cannot be held.
+        ConfigurationError: There is no tool of the name that `choice` asks for.
+    """
+    check_choice(choice, [tool.name for tool in tools])
+    if family not in FAMILIES:
+        return None
+    offered = [tool for tool in tools if choice in CHOICES or tool.name == choice]
+    if choice == NONE:
+        offered = []
+    check_tools(offered)
+    replies = [_sequence("\n", {"type": "any_text"})] if choice in (AUTO, NONE) else []
+    replies += [_sequence(f"{tool.name}\n", _payload(tool)) for tool in offered]
+    chosen = replies[0] if len(replies) == 1 else {"type": "or", "elements": replies}
+    return {"type": "structural_tag", "format": chosen}
+
+
+def _sequence(begin: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "sequence", "elements": [{"type": "const_string", "value": begin}, content]}
+
+
+def _payload(tool: ToolSpec) -> dict[str, Any]:
+    if tool.kind == "function":
+        return {"type": "json_schema", "json_schema": {"type": "object", **closed(tool.parameters)}}
+    if tool.kind == "simple_browser":
+        return {"type": "regex", "pattern": rf"(?:{ACTION})(?:\n(?:{ACTION}))*\n?"}
+    return {"type": "any_text"}
