@@ -23,11 +23,13 @@ from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, T
 from ..messages import Assistant, ToolCall
 from ..protocol import Protocol
 from ..protocol.arguments import CUT, Arguments, read_arguments
+from ..protocol.grammar import AUTO, CHOICES, NONE, check_choice
 from ..protocol.raw_tools import raw_payload
 from ..protocol.thinking import ThinkingParser
 from .base import Model, Reply, Request
 from .chat_messages import chat_messages, chat_tools
-from .completions import ServerTraits, read_usage
+from .completions import read_usage
+from .server_traits import ServerTraits
 from .transport import NoEndpoint, Refused, Transport
 
 
@@ -46,6 +48,7 @@ class ChatModel(Model):
     async def stream(self, request: Request) -> AsyncGenerator[ReplyEvent | Reply, None]:
         """Yield the reply's events as they come, then one `Reply`. Raises `ModelError`."""
         started = time.perf_counter()
+        check_choice(request.tool_choice, [tool.name for tool in request.tools])
         await self._traits.find_model(self._transport)
         reading = _Reading(self._protocol, request)
         async with aclosing(self._ask(request)) as objects:
@@ -88,6 +91,10 @@ class ChatModel(Model):
             body["model"] = self._traits.model
         if request.tools:
             body["tools"] = chat_tools(request.tools)
+        choice = request.tool_choice
+        if choice != AUTO and request.tools:
+            named = {"type": "function", "function": {"name": choice}}
+            body["tool_choice"] = choice if choice in CHOICES else named
         for key in ("temperature", "top_p", "seed"):
             if (value := getattr(settings, key)) is not None:
                 body[key] = value
@@ -115,7 +122,9 @@ class _Reading:
     def __init__(self, protocol: Protocol, request: Request) -> None:
         self._tools = {tool.name: tool for tool in request.tools}
         self._first_call = request.first_call
-        self._parser = protocol.stream_parser(request.tools, request.first_call)
+        # Where no calls may come, what looks like one is text.
+        tools = () if request.tool_choice == NONE else request.tools
+        self._parser = protocol.stream_parser(tools, request.first_call)
         if isinstance(self._parser, ThinkingParser):
             self._parser.on_chat_server()
         self._calls: dict[int, _Call] = {}

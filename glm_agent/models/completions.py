@@ -12,14 +12,16 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
-from ..errors import ConfigurationError, ServerError
+from ..errors import ConfigurationError, ServerError, UnsupportedSchemaError
 from ..messages import Control, Piece, Usage
 from ..protocol import Decoder, Prompt, Protocol, TokenizerEncoder, protocol_for
+from ..protocol.grammar import AUTO, NONE, check_choice
 from ..protocol.reply import ControlSplitter
+from ..protocol.structural_tag import structural_tag
 from .base import Chunk, Finish, Request, Settings
+from .server_traits import GRAMMAR_SERVERS, ServerTraits
 from .spelling import spell
 from .transport import NoEndpoint, Refused, Transport
 from .wire import WireModel
@@ -37,35 +39,6 @@ _STOP_IDS = {
 }
 # How many events may follow a stop token: the reason, the counts. Then we hang up.
 _AFTER_STOP = 4
-
-
-@dataclass(slots=True)
-class ServerTraits:
-    """What was learnt about a server, shared by all requests to it.
-
-    `model` is what to ask for, None to leave it to the server. `names` is what it offers. `way`
-    is which of the ways to write a request it took, None before the first.
-    """
-
-    model: str | None = None
-    guessed: bool = False
-    asked: bool = False
-    names: tuple[str, ...] = ()
-    way: tuple[bool, int] | None = None
-
-    async def find_model(self, transport: Transport) -> None:
-        """Ask the server for its models, once, unless the user named one."""
-        if self.model is None and not self.asked:
-            self.names = tuple(await transport.models())
-            self.asked = True
-            if len(self.names) == 1:
-                self.model, self.guessed = self.names[0], True
-
-    def hint(self) -> str:
-        """What the user could do about a request that failed."""
-        if self.guessed or not self.names:
-            return ""
-        return f"; its models: {', '.join(self.names[:8])} (name one with model=)"
 
 
 class CompletionsModel(WireModel):
@@ -106,8 +79,10 @@ class CompletionsModel(WireModel):
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Continue `prompt` on the server."""
         started = time.perf_counter()
+        check_choice(request.tool_choice, [tool.name for tool in request.tools])
+        form = await self._form(request)
         reading = _Reading(self.protocol, self._encoder)
-        async with aclosing(self._ask(prompt, request.settings)) as events:
+        async with aclosing(self._ask_in_form(prompt, request, form)) as events:
             async for event in events:
                 for chunk in reading.chunks(event):
                     yield chunk
@@ -121,14 +96,65 @@ class CompletionsModel(WireModel):
             yield chunk
         yield reading.finish(time.perf_counter() - started)
 
+    async def _form(self, request: Request) -> dict[str, Any] | None:
+        """The form that the server shall hold the reply to, where it can.
+
+        In `auto`, only a server that is known to take one is sent one: replies are then better, but
+        not otherwise impossible. Raises `ServerError` where a call is required and it can't be.
+        """
+        tools, choice, traits = request.tools, request.tool_choice, self._traits
+        wanted = bool(tools) and request.settings.constrain and traits.takes_grammar
+        if choice in (AUTO, NONE):
+            if not wanted or traits.kind not in GRAMMAR_SERVERS:
+                return None
+            with suppress(UnsupportedSchemaError):
+                return structural_tag(self.protocol.name, tools, choice)
+            return None
+        await traits.find_kind(self._transport)
+        if wanted and traits.kind in GRAMMAR_SERVERS:
+            form = structural_tag(self.protocol.name, tools, choice)
+            if form is not None:
+                return form
+        raise ServerError(
+            f"tool_choice {choice!r} needs a server that takes a grammar for this model; "
+            f"{self._transport.where} is not known to (server='vllm' or 'sglang' says that it "
+            "does); use tool_choice 'auto', or mode='chat'"
+        )
+
+    async def _ask_in_form(
+        self, prompt: Prompt, request: Request, form: dict[str, Any] | None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The server's events; without the form if it refuses that and can do without."""
+        begun = False
+        try:
+            async with aclosing(self._ask(prompt, request.settings, form)) as events:
+                async for event in events:
+                    begun = True
+                    yield event
+            return
+        except ServerError as error:
+            if form is None or begun or not isinstance(error.__cause__, Refused):
+                raise
+            if request.tool_choice not in (AUTO, NONE):
+                raise ServerError(
+                    f"{error}; it may be too old for the grammar of tool_choice "
+                    f"{request.tool_choice!r} (vLLM from 0.11, SGLang from 0.5): use 'auto'"
+                ) from error
+        async with aclosing(self._ask(prompt, request.settings, None)) as events:
+            async for event in events:
+                self._traits.takes_grammar = False
+                yield event
+
     async def _ask(
-        self, prompt: Prompt, settings: Settings
+        self, prompt: Prompt, settings: Settings, form: dict[str, Any] | None
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The server's events, by the first way of asking that it takes."""
         traits = self._traits
         refusal: Refused | None = None
         for model, way in self._ways():
             body = self._body(prompt, settings, way)
+            if form is not None:
+                body["response_format"] = form
             if model is not None:
                 body["model"] = model
             begun = False

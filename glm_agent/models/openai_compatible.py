@@ -21,10 +21,12 @@ from ..events import ReplyEvent
 from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
 from .base import Model, Reply, Request
 from .chat import ChatModel
-from .completions import CompletionsModel, ServerTraits
+from .completions import CompletionsModel
+from .server_traits import ServerTraits
 from .transport import NoEndpoint, Transport
 
 Mode = Literal["auto", "completions", "chat"]
+Server = Literal["auto", "vllm", "sglang", "other"]
 
 # The servers of GLM-4.5 and later parse their calls themselves; `protocol` or `mode` overrides.
 _LATER = re.compile(r"glm-?(4\.[5-9]|[5-9])", re.IGNORECASE)
@@ -45,6 +47,8 @@ class OpenAICompatibleModel(Model):
         timeout: Seconds for which the server may say nothing; None waits for ever.
         protocol: The wire format of completions; None takes what the model's name tells, and
             `glm-4` where it tells nothing.
+        server: What it is, for what not all servers take: `vllm` and `sglang` can be sent the
+            grammar of a reply. `auto` takes what its list of models says.
 
     Errors are `ServerError`, in one line; nothing is sent before the first `stream`.
     """
@@ -60,7 +64,10 @@ class OpenAICompatibleModel(Model):
         token_ids: bool | Literal["auto"] = "auto",  # noqa: S107 - not a password
         timeout: float | None = 120.0,
         protocol: str | Protocol | None = None,
+        server: Server = "auto",
     ) -> None:
+        if server not in ("auto", "vllm", "sglang", "other"):
+            raise ModelLoadError(f"server {server!r} is not one of auto, vllm, sglang, other")
         if mode not in ("auto", "completions", "chat"):
             raise ModelLoadError(f"mode {mode!r} is not one of auto, completions, chat")
         if timeout is not None and timeout <= 0:
@@ -69,7 +76,7 @@ class OpenAICompatibleModel(Model):
         self.name = f"{model} at {self._transport.where}" if model else self._transport.where
         self._mode: Mode = mode
         self._protocol_given = protocol is not None
-        self._traits = ServerTraits(model)
+        self._traits = ServerTraits(model, kind="" if server == "auto" else server)
         encoder = _encoder(tokenizer) if token_ids and tokenizer is not None else None
         if token_ids is True and encoder is None:
             raise ModelLoadError("token_ids=True needs tokenizer=, the model's own tokenizer")

@@ -21,7 +21,7 @@ import anyio.to_thread
 from ..errors import ConfigurationError, GlmAgentError, ModelError
 from ..messages import Usage
 from ..protocol import Decoder, Prompt, Protocol
-from ..protocol.grammar import AUTO, check_choice, grammar_of
+from ..protocol.grammar import AUTO, NONE, check_choice, grammar_of
 from .base import Chunk, Finish, Request
 from .engine import Engine, Sampling
 from .handoff import Handoff, Stopped
@@ -199,15 +199,16 @@ def _grammar(engine: Engine, request: Request) -> str | None:
     tools, choice = request.tools, request.tool_choice
     family = engine.protocol.name
     check_choice(choice, [tool.name for tool in tools])
-    grammar = None
     if tools and request.settings.constrain:
         grammar = grammar_of(family, tools, choice)
-    if grammar is None and tools and choice != AUTO:
+        if grammar is not None:
+            return grammar
+    if choice not in (AUTO, NONE):
+        reason = f"is not there for the format {family}" if request.settings.constrain else "is off"
         raise ConfigurationError(
-            f"tool_choice {choice!r} needs constrained decoding, which is turned off or not there "
-            f"for the format {family}; use tool_choice 'auto'"
+            f"tool_choice {choice!r} needs constrained decoding, which {reason}; use 'auto'"
         )
-    return grammar
+    return None
 
 
 def _run(handoff: Handoff[int], tokens: Callable[[Callable[[], bool]], Iterable[int]]) -> None:

@@ -105,6 +105,13 @@ class Transport:
 
         Raises `ServerError` where no server answers, or it wants another API key.
         """
+        return [name for name, _ in await self.owned_models()]
+
+    async def owned_models(self) -> list[tuple[str, str]]:
+        """The models by name, each with its owner: vLLM and SGLang name themselves there.
+
+        Raises `ServerError` where no server answers, or it wants another API key.
+        """
         client = await self._client()
         with self._errors():
             try:
@@ -124,8 +131,12 @@ class Transport:
             return []
         try:
             data = response.json()["data"]
-            return [entry["id"] for entry in data if isinstance(entry["id"], str)]
-        except (ValueError, KeyError, TypeError):
+            return [
+                (entry["id"], str(entry.get("owned_by") or ""))
+                for entry in data
+                if isinstance(entry["id"], str)
+            ]
+        except (ValueError, KeyError, TypeError, AttributeError):
             return []
 
     async def events(

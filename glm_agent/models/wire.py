@@ -19,6 +19,7 @@ from ..errors import ModelError
 from ..events import ReplyEvent
 from ..messages import Assistant, Generated, Piece, ToolSpec, Transcript
 from ..protocol import Prompt, PromptBuilder, Protocol
+from ..protocol.grammar import NONE
 from .base import Chunk, Finish, Model, Reply, Request
 
 
@@ -48,7 +49,9 @@ class WireModel(Model):
         await self.prepare()
         protocol = self.protocol
         prompt = self._prompt(request)
-        parser = protocol.stream_parser(request.tools, request.first_call)
+        # Where no calls may come, what looks like one is text.
+        tools = () if request.tool_choice == NONE else request.tools
+        parser = protocol.stream_parser(tools, request.first_call)
         produced = _Produced()
         finish: Finish | None = None
         async with aclosing(self.generate(prompt, request)) as chunks:
