@@ -73,7 +73,7 @@ def model_info(
     text = model_name(name)
     kind = kind_of(text)
     if kind == "server":
-        why = "used for a server's /completions unless protocol= says otherwise"
+        why = "for a server's /completions, unless its model's name or protocol= tells another"
         return ModelInfo(text, kind, text, protocol="glm-4", protocol_why=why)
     need_libraries()
     where = str(embedded_folder()) if kind == EMBEDDED else text
