@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
 
-from glm_agent.protocol import protocol_for
+from glm_agent.protocol import encoder_for, protocol_for
 
 from .conversations import FAMILIES, Chance, template_of, template_text
 
@@ -46,3 +47,30 @@ def test_thousands_of_conversations_are_written_as_the_template_does(
 ) -> None:
     for seed in range(1000, 3500):
         check(shared, family, seed)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ids_are_those_of_the_templates_text(
+    shared: Path, small_tokenizer: Tokenizer, family: str
+) -> None:
+    """Where no text spells a control token, a tokenizer makes the same ids of the whole string."""
+    protocol = protocol_for(family)
+    tokenizer = Tokenizer.from_str(small_tokenizer.to_str())
+    tokenizer.add_special_tokens(list(protocol.controls))
+    known = tokenizer.get_added_tokens_decoder().values()
+    template = template_of(shared, family)
+    compared = 0
+    for seed in range(600):
+        chance = Chance(seed)
+        messages, tools = chance.conversation(family)
+        options = chance.options(family)
+        text = template_text(template, family, messages, tools, **options)
+        kind = JINJA.get(family, {"variant": "jinja"})
+        prompt = protocol.render(messages, tools, **kind, **options)
+        written = [piece for piece in prompt.flat() if isinstance(piece, str)]
+        if any(token.content in piece for token in known for piece in written):
+            continue
+        compared += 1
+        expected = tokenizer.encode(text, add_special_tokens=False).ids
+        assert prompt.encode(encoder_for(tokenizer)) == expected, f"seed {seed}"
+    assert compared > 20
