@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -76,14 +77,9 @@ class Constraint:
         allowed = (words.unsqueeze(1) >> bits & 1).flatten()[: logits.numel()].bool()
         return logits.masked_fill(~allowed, float("-inf"))
 
-    @property
-    def ended(self) -> bool:
-        """Whether the reply is over: nothing may come any more."""
-        return bool(self._matcher.is_stopped())
-
-    def admits(self, token: int) -> bool:
-        """Whether `token` may come next."""
-        return self._matcher.validate_tokens([token]) == 1
+    def admits(self, tokens: Sequence[int]) -> int:
+        """How many of `tokens` may come next, one after the other."""
+        return self._matcher.validate_tokens(list(tokens))
 
     def accept(self, token: int) -> None:
         """Go on after `token`, which must be one of those that `limit` left."""

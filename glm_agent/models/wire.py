@@ -49,9 +49,9 @@ class WireModel(Model):
         await self.prepare()
         protocol = self.protocol
         prompt = self._prompt(request)
-        # Where no calls may come, what looks like one is text.
-        tools = () if request.tool_choice == NONE else request.tools
-        parser = protocol.stream_parser(tools, request.first_call)
+        # Where no calls may come, what looks like one is text, whatever it stops with.
+        no_calls = request.tool_choice == NONE
+        parser = protocol.stream_parser(() if no_calls else request.tools, request.first_call)
         produced = _Produced()
         finish: Finish | None = None
         async with aclosing(self.generate(prompt, request)) as chunks:
@@ -65,7 +65,7 @@ class WireModel(Model):
                         yield event
         if finish is None:
             raise ModelError(f"the model {self.name} stopped without saying why; try again")
-        for event in parser.close(finish.stop, finish.truncated):
+        for event in parser.close(None if no_calls else finish.stop, finish.truncated):
             yield event
         message = Assistant(
             parts=parser.parts,

@@ -67,14 +67,13 @@ async def reply_of(
     *messages: Message | str,
     tools: tuple[ToolSpec, ...] = (),
     first_call: int = 1,
+    tool_choice: str = "auto",
     **settings: Any,
 ) -> Replied:
     """Stream one reply to the end."""
     asked = [User(m) if isinstance(m, str) else m for m in messages or ("Hello",)]
-    events = [
-        event
-        async for event in model.stream(Request(asked, tools, Settings(**settings), first_call))
-    ]
+    request = Request(asked, tools, Settings(**settings), first_call, tool_choice)
+    events = [event async for event in model.stream(request)]
     assert isinstance(events[-1], Reply)
     return Replied(events[:-1], events[-1])
 

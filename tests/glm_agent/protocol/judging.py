@@ -35,13 +35,7 @@ class Judge:
 
     def taken(self, grammar: str, pieces: Sequence[str | Control]) -> int:
         """How many ids of the reply are admitted."""
-        ids = self.ids(pieces)
-        constraint = self.constrainer.constraint(grammar)
-        for index, id_ in enumerate(ids):
-            if constraint.ended or not constraint.admits(id_):
-                return index
-            constraint.accept(id_)
-        return len(ids)
+        return self.constrainer.constraint(grammar).admits(self.ids(pieces))
 
     def admits(
         self, tools: Sequence[ToolSpec], *pieces: str | Control, choice: str = "auto"
