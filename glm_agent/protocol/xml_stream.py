@@ -130,7 +130,7 @@ class XmlParser:
                 self._start_call(name)
         elif self._state is _State.ENVELOPE:
             self._end_envelope(cut=cut)
-        elif self._call is not None:
+        if self._call is not None:
             self._end_call(self._call, cut=cut)
         self._written.end_text()
 

@@ -145,13 +145,19 @@ def read_value(text: str, types: frozenset[str], *, strict: bool = False) -> Val
                 return Value(again.value, repairs=("double-encoded" if known else "escaped",))
         if known:
             return Value(value)
-        for written in (_wrapped(text), _wrapped(text)[:-1]):
-            mended = read_arguments(written)
-            if mended.value is not None and list(mended.value) == [_KEY]:
-                candidate = mended.value[_KEY]
-                if _fits(candidate, types):
-                    return Value(candidate, repairs=mended.repairs)
+        if (mended := _mended(text, types)) is not None:
+            return mended
     return Value(error=f"not valid JSON; write {_expected(types)}")
+
+
+def _mended(text: str, types: frozenset[str]) -> Value | None:
+    """What the ladder for whole payloads makes of a value; its last rung is the last resort."""
+    found: list[Value] = []
+    for written in (_wrapped(text), _wrapped(text)[:-1]):  # a missing bracket is missing at the end
+        read = read_arguments(written)
+        if read.value is not None and list(read.value) == [_KEY] and _fits(read.value[_KEY], types):
+            found.append(Value(read.value[_KEY], repairs=read.repairs))
+    return min(found, key=lambda one: "json-repair" in one.repairs, default=None)
 
 
 def _wrapped(text: str) -> str:
