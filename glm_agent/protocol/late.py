@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 
 from .arguments import Arguments, read_arguments
 from .payload import ObjectEnd, PayloadTail
-from .watch import GAP, Evidence, Names, match_envelope
+from .watch import GAP, LANGUAGES, Evidence, Names, match_envelope
 
 _SKIP = re.compile(r"(?:\s|<\|(?:endoftext|user|observation|assistant)\|>)*")
 _GAP = re.compile(rf"[ \t\r\n]{{0,{GAP}}}")
-_FENCE = re.compile(r"```[ \t]*\w*\s*")
+_FENCE = re.compile(rf"```[ \t]*(?:{'|'.join(LANGUAGES[1:])})?(?!\w)\s*", re.IGNORECASE)
 _FENCE_END = re.compile(r"\s*```")
 _ARGUMENTS = re.compile(r"\s*,\s*([\"'])(arguments|parameters)\1\s*:\s*")
 _CLOSE = re.compile(r"\s*\}")

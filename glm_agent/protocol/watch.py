@@ -28,6 +28,7 @@ from ..messages import ToolSpec
 
 GAP = 64  # how much white space may stand between a name and what follows
 LONGEST_NAME = 256
+LANGUAGES = ("", "json", "python", "py")  # of a fence around arguments
 _CONTEXT = 640
 
 _SPACE = " \t\r\n"
@@ -36,7 +37,9 @@ _TRIGGER = re.compile(r"[{\[`\n]")
 _SENTENCE_ENDS = "。！？!?；;…"
 _COLONS = ":："
 _GLUE = "_-/\\$@:#."  # between these and a name there is no boundary
-_LANGUAGE = re.compile(r"```[ \t]{0,8}\w{0,16}[ \t]{0,8}")
+# Where `boundary` may hold; it has the last word.
+_MAY_START = r"(?<![\w\-/\\$@:#.])|(?<=\.)|(?<=[^\x00-\x7f])(?=[\x00-\x7f])"
+_LANGUAGE = re.compile(r"```[ \t]{0,8}(\w{0,16})[ \t]{0,8}")
 
 
 class Evidence(Enum):
@@ -66,6 +69,8 @@ class Names:
         self.lengths = sorted({len(name) for name in self.functions}, reverse=True)
         self._sorted = sorted(all_names)
         self.letters = "".join({letter for name in all_names for letter in name})
+        first = "".join(re.escape(letter) for letter in sorted({name[0] for name in all_names}))
+        self.may_start = re.compile(f"(?:{_MAY_START})(?=[{first}])") if first else None
 
     def is_name(self, text: str) -> bool:
         """Whether it is a declared name."""
@@ -223,6 +228,8 @@ class Watch:
         inside = self._skip(language.end())
         if inside == len(text):
             return waiting if inside - at <= GAP else None
+        if language[1].lower() not in LANGUAGES:
+            return None
         if "\n" not in text[self._skip_back(at) : at]:
             named = None
         if named and text[inside] == "{":
@@ -279,7 +286,10 @@ class Watch:
         run = text[floor:end]
         start = floor + len(run.rstrip(self._names.letters))
         whole = end < len(text)  # white space follows, so the name must be whole
-        for place in range(start, end):
+        if start == end or self._names.may_start is None:
+            return end
+        for found in self._names.may_start.finditer(text, start, end):
+            place = found.start()
             part = text[place:end]
             known = self._names.is_name(part) if whole else self._names.any_starts_with(part)
             if known and boundary(text, place):
