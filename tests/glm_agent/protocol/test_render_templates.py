@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
 
+from glm_agent.messages import Assistant, Observation, System, ToolCall, ToolSpec, User
 from glm_agent.protocol import encoder_for, protocol_for
 
-from .conversations import FAMILIES, Chance, template_of, template_text
+from .conversations import FAMILIES, XML, Chance, template_of, template_text
 
 pytest.importorskip("transformers")
 
@@ -74,3 +76,29 @@ def test_ids_are_those_of_the_templates_text(
         expected = tokenizer.encode(text, add_special_tokens=False).ids
         assert prompt.encode(encoder_for(tokenizer)) == expected, f"seed {seed}"
     assert compared > 20
+
+
+GOLDEN = {
+    "glm-4-0414": "GLM-4-0414.RECONSTRUCTED-UNVERIFIED",
+    "glm-z1": "GLM-Z1-0414",
+    "glm-4.5": "GLM-4.6",
+    "glm-4.7": "GLM-4.7-Flash",
+    "glm-5": "GLM-5.1",
+}
+
+
+@pytest.mark.parametrize("family", GOLDEN)
+def test_the_kept_renderings(shared: Path, family: str) -> None:
+    """One conversation with two calls, as it was rendered when the templates were collected."""
+    golden = json.loads((shared / "glm4" / "golden" / "other_families.json").read_text("utf-8"))
+    tools = [ToolSpec(**tool["function"]) for tool in golden["tools"]]
+    if family in XML:
+        first, second = ({"city": "北京", "days": 3}, {"city": "上海"})
+        calls = (ToolCall("1", "get_weather", "", first), ToolCall("2", "get_weather", "", second))
+        reply = Assistant(calls, thinking="think")
+        rest = [reply, Observation("3C"), Observation("9C")]
+    else:
+        call = ToolCall("1", "get_weather", '{"city": "北京"}')
+        rest = [Assistant((call,)), Observation("3C")]
+    prompt = protocol_for(family).render([System("SYS"), User("北京天气"), *rest], tools)
+    assert prompt.text == golden["rendered"][GOLDEN[family]]
