@@ -44,7 +44,7 @@ class XmlCall:
         self._emit = emit
         self._payload: list[str] = []
         self._repairs: list[str] = []
-        self._error: str | None = None
+        self._errors: dict[str, None] = {}
         self._object: dict[str, object] = {}
         self._key = ""
         self._types = STRING
@@ -60,8 +60,9 @@ class XmlCall:
             self._repairs.append(repair)
 
     def fail(self, why: str) -> None:
-        """Note that the call cannot be read. The first reason is the one that is told."""
-        self._error = self._error or why
+        """Note why the call cannot be read. All reasons are told, each once."""
+        if why not in self._errors:
+            self._errors[why] = None
 
     def begin_value(self, key: str) -> None:
         """A value begins; `key` is the name of its argument, with blanks around it."""
@@ -139,15 +140,10 @@ class XmlCall:
             self.fail(CUT)
         elif not self.raw:
             self._give("}" if self.arguments else "{}")
-        arguments = None if self.raw or self._error else self._object
-        call = ToolCall(
-            self._id,
-            self.name,
-            "".join(self._payload),
-            arguments,
-            self._error,
-            tuple(self._repairs),
-        )
+        error = CUT if CUT in self._errors else "; ".join(self._errors) or None
+        arguments = None if self.raw or error else self._object
+        payload = "".join(self._payload)
+        call = ToolCall(self._id, self.name, payload, arguments, error, tuple(self._repairs))
         self._emit(CallReady(call))
         return call
 

@@ -20,6 +20,7 @@ ANY: frozenset[str] = frozenset()
 """No type is known: JSON if it reads as JSON, else text."""
 
 STRING = frozenset({"string"})
+_ALL = frozenset({"string", "integer", "number", "boolean", "null", "array", "object"})
 
 # How many references are followed: a schema that refers to itself in a circle ends there.
 _DEPTH = 16
@@ -65,9 +66,9 @@ def _constraints(schema: Mapping[str, Any], root: Any, depth: int) -> list[froze
     result: list[frozenset[str]] = []
     kind = schema.get("type")
     if isinstance(kind, str):
-        result.append(frozenset({kind}))
+        result.append(_ALL & {kind})
     elif isinstance(kind, Sequence):
-        result.append(frozenset(str(one) for one in cast("Sequence[object]", kind)))
+        result.append(_ALL & set(map(str, cast("Sequence[object]", kind))))
     elif "properties" in schema:
         result.append(frozenset({"object"}))
     elif "items" in schema:

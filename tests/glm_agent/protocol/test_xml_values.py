@@ -50,6 +50,8 @@ DEFS = {
         (True, ANY),
         (None, ANY),
         ({"type": 3}, ANY),
+        ({"type": ""}, ANY),
+        ({"type": "str"}, ANY),
         ({"type": "string", "minLength": 1}, {"string"}),
     ],
 )  # fmt: skip
