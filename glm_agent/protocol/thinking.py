@@ -133,6 +133,8 @@ class ThinkingParser:
     # --- text ------------------------------------------------------------------------------------
 
     def _take_text(self, text: str) -> None:
+        if not text:
+            return
         if self._state is _State.START:
             self._take_start(self._held + text)
         elif self._state is _State.THINKING:
