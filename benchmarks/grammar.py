@@ -105,7 +105,12 @@ def value_for(schema: Any, rng: random.Random) -> Any:
         return rng.choice(schema["enum"])
     kind = schema.get("type", "string")
     if kind == "object":
-        return {name: value_for(part, rng) for name, part in schema.get("properties", {}).items()}
+        properties = schema.get("properties", {})
+        named = [
+            *properties,
+            *(name for name in schema.get("required", ()) if name not in properties),
+        ]
+        return {name: value_for(properties.get(name), rng) for name in named}
     if kind == "array":
         return [value_for(schema.get("items", {}), rng) for _ in range(2)]
     if kind == "string" and schema.get("format") == "date":
