@@ -81,9 +81,10 @@ class Generated:
 class ToolCall:
     """A call that the model made.
 
-    `payload` is the text as written: JSON arguments, code, or action lines. `arguments` is the
-    JSON object read from it, or None for tools that take raw text and for a payload that cannot be
-    read, in which case `error` says why. `repairs` names what had to be mended to read it.
+    `payload` is the text as written: JSON arguments, code, or action lines; where a format writes
+    arguments in tags, it is their JSON. `arguments` is the JSON object read from it, or None for
+    tools that take raw text and for a payload that cannot be read, in which case `error` says why.
+    `repairs` names what had to be mended to read it.
     """
 
     id: str

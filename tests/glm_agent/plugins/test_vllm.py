@@ -166,7 +166,12 @@ def serving(vllm_plugin: ModuleType) -> Any:
         pytest.skip("needs vLLM's own classes")
     from vllm.parser.parser_manager import ParserManager
 
-    return ParserManager.get_parser(tool_parser_name="glm4", enable_auto_tools=True)
+    # What `vllm serve` does with its options before it starts.
+    vllm_plugin.ToolParserManager.import_tool_parser("glm_agent.plugins.vllm_tool_parser")
+    assert "glm4" in vllm_plugin.ToolParserManager.list_registered()
+    return ParserManager.get_parser(
+        tool_parser_name="glm4", enable_auto_tools=True, tokenizer=Tokenizer()
+    )
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
