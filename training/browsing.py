@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .banks.facts import FILLERS, MENTIONS, RELATIONS
 from .functions import polish
-from .inventing_facts import PEOPLE, Fact, Subject, facts, sentence, subject, value
+from .inventing_facts import PEOPLE, Fact, Subject, facts, sentence, subject, value, way
 from .pools import Pools
 from .turns import Turn
 
@@ -86,7 +86,7 @@ def _stated(pools: Pools, about: Subject) -> list[Fact]:
     made: list[Fact] = []
     for index in rng.sample(range(len(relations)), rng.randint(3, len(relations))):
         wanted, variants, questions = relations[index]
-        text = rng.choice(variants)
+        text = way(about, variants, rng)
         if text.startswith("{name} ") and about.kind not in PEOPLE and rng.random() < 0.04:
             text = text.replace("{name}", "It", 1)
         said = sentence(text, name=about.name, value=value(pools, wanted, about))
@@ -189,7 +189,7 @@ def turn(pools: Pools, train: bool, first_quote: int = 7) -> Turn:
         made.answer = NOTHING
         return made
     pages = [target, *others]
-    if rng.random() < 0.65:  # the right page is often the first, but never surely
+    if rng.random() < 0.35:  # the right page is mostly the first, but never surely
         rng.shuffle(pages)
     made.call("simple_browser", payload, [("browser_result", results(pools, pages, answer))])
     found = pages.index(target)

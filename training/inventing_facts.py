@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .banks.attributes import NOUNS, VERBS
@@ -51,7 +52,7 @@ MEASURED = {"metres", "kilograms", "kilometres per hour", "years", "minutes", "l
 NOUN_SAYS = [
     "The {noun} of {name} is {value}.",
     "The {noun} of {name} is {value}.",
-    "{name} has {value} as its {noun}.",
+    "{name} has the {noun} {value}.",
     "{value} is the {noun} of {name}.",
     "The {noun} of {name} was {value}.",
     "As for the {noun} of {name}, it is {value}.",
@@ -184,7 +185,7 @@ class Subject:
     """What a page is about. `head` is the word that related names share, empty if there is none.
 
     `close` makes its years, numbers and names look like each other, so that they must be copied
-    exactly; `told` is what has been said already.
+    exactly; `style` is how its sentences begin (see `way`); `told` is what has been said already.
     """
 
     kind: str
@@ -192,6 +193,7 @@ class Subject:
     head: str
     close: bool = False
     commas: bool = False
+    style: str = "plain"
     told: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -254,8 +256,9 @@ def subject(pools: Pools, kind: str, head: str = "") -> Subject:
         return word[:1].upper() + word[1:] if key[0].isupper() or key == "first" else word
 
     name = re.sub(r"\{(\w+)\}", fill, form)
+    style = rng.choices(["name", "the", "plain", "free"], [50, 15, 25, 10])[0]
     return Subject(
-        kind, name, head if "{h}" in form else "", rng.random() < 0.4, rng.random() < 0.5
+        kind, name, head if "{h}" in form else "", rng.random() < 0.4, rng.random() < 0.5, style
     )
 
 
@@ -328,6 +331,18 @@ def sentence(template: str, **values: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def way(about: Subject, ways: Sequence[str], rng: random.Random) -> str:
+    """One of several ways to state a fact, in the style of the subject's page.
+
+    Most begin like an encyclopedia's, with the name or with "The (noun) of": to quote a sentence
+    from its start, a model has to look back from the words that the question shares with it.
+    """
+    starts = {"name": ("{name} ",), "the": ("The ",), "plain": ("{name} ", "The ")}
+    wanted = starts.get(about.style, ("",))
+    fitting = [text for text in ways if text.startswith(wanted)]
+    return rng.choice(fitting or [t for t in ways if t.startswith(starts["plain"])] or list(ways))
+
+
 def facts(pools: Pools, about: Subject) -> list[Fact]:
     """Two to eight facts about a subject, no two with the same noun, or the same verb and asking."""
     count = pools.rng.randint(2, 8)
@@ -365,7 +380,7 @@ def _noun_facts(pools: Pools, about: Subject, count: int) -> list[Fact]:
             thing = about.kind not in PEOPLE and kind != "person"
             if thing and not measured and rng.random() < 0.1:
                 says = ["Its {noun} is {value}."]
-            text = sentence(rng.choice(says), noun=phrase, name=about.name, value=told)
+            text = sentence(way(about, says, rng), noun=phrase, name=about.name, value=told)
             text = re.sub(r"\ba (?=[aeiou])", "an ", text)
             made.append(_fact(text, asks, noun=phrase, name=about.name))
     return made
@@ -384,13 +399,13 @@ def _verb_facts(pools: Pools, about: Subject, count: int) -> list[Fact]:
             told[kind] = value(pools, kind, about)
         roll = rng.random()
         if roll < 0.2:
-            text = sentence(rng.choice(BOTH_SAYS), **words, **told)
+            text = sentence(way(about, BOTH_SAYS, rng), **words, **told)
             asks = WHO_ASKS if rng.random() < 0.5 else WHEN_ASKS
             made.append(_fact(text, asks, **words))
             continue
         parts = [(WHO_SAYS, WHO_ASKS), (WHEN_SAYS, WHEN_ASKS), (WHERE_SAYS, WHERE_ASKS)]
         for says, asks in rng.sample(parts, 2 if roll > 0.85 else 1):
-            made.append(_fact(sentence(rng.choice(says), **words, **told), asks, **words))
+            made.append(_fact(sentence(way(about, says, rng), **words, **told), asks, **words))
     return made
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-
 from glm_agent.protocol import protocol_for
 from glm_agent.protocol.families import _FAMILIES
 

@@ -1,5 +1,7 @@
 """What replies of glm-4-9b-chat mean. "§" and "#" refer to the sources of each case.
 
+Replies that are not quite in the format are in test_mended_replies.py.
+
 A reply is written as a string here, in which `‹assistant›`, `‹user›` and so on stand for the
 control tokens; a spelled-out `<|user|>` is text.
 """
@@ -111,7 +113,7 @@ CASES: dict[str, tuple[str, str | None, list[str | Called]]] = {
     "#2 stop is the end of text": (f"get_weather\n{JSON}", END, [Called("get_weather", BEIJING)]),
     "#3, #15 no such tool": ('query_train\n{"to": 1}', OBSERVATION, [Called("query_train", {"to": 1})]),
     "#3 no such tool, indented": ("now\n\n {}", OBSERVATION, [Called("now", {})]),
-    "#4 not JSON": ("get_weather\n{city: 北京}", OBSERVATION, [Called("get_weather", None, "{city: 北京}", "not valid JSON")]),
+    "#4 not JSON": ('get_weather\n{"city": }', OBSERVATION, [Called("get_weather", None, '{"city": }', "not valid JSON")]),
     "#9, #33 a second call to an unknown tool": (
         'get_weather\n{"city": "London"}‹assistant›nope\n{}',
         OBSERVATION,
@@ -141,9 +143,9 @@ CASES: dict[str, tuple[str, str | None, list[str | Called]]] = {
         [Called("get_weather_history", {"year": 1})],
     ),
     "#25 blanks around the name": (f" get_weather \t\r\n{JSON}", OBSERVATION, [Called("get_weather", BEIJING, JSON)]),
-    "#28 Python literals": ("get_weather\n{'a': True}", OBSERVATION, [Called("get_weather", None, None, "not valid JSON")]),
+    "#28 neither Python nor JSON": ("get_weather\n{'a': set()}", OBSERVATION, [Called("get_weather", None, None, "not valid JSON")]),
     "#30 markers back to back": ("get_weather\n{}‹assistant›‹assistant›\n好", USER, [Called("get_weather", {}), "好"]),
-    "#36 two objects": ("get_weather\n{}{}", OBSERVATION, [Called("get_weather", None, "{}{}", "Extra data")]),
+    "#36 two objects": ('get_weather\n{"a": 1}{"a": 2}', OBSERVATION, [Called("get_weather", None, '{"a": 1}{"a": 2}', "several objects")]),
     # the published parsers' failures, §4
     "indented JSON": (f"get_weather\n  {JSON}", OBSERVATION, [Called("get_weather", BEIJING, f"  {JSON}")]),
     "blank line before JSON": (f"get_weather\n\n{JSON}", OBSERVATION, [Called("get_weather", BEIJING)]),

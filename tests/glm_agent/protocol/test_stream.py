@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from glm_agent.events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
 from glm_agent.messages import Assistant, Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import ControlSplitter, protocol_for, split_controls
-from glm_agent.protocol.stream import PayloadTail
+from glm_agent.protocol.payload import PayloadTail
+from glm_agent.protocol.watch import GAP
 
 GLM4 = protocol_for("glm-4")
 USER, OBSERVATION, END = "<|user|>", "<|observation|>", "<|endoftext|>"
@@ -98,8 +99,11 @@ def test_a_call_is_announced_with_its_name_line_and_flows() -> None:
 
 
 @pytest.mark.parametrize("start", ["", "a", "get_weather", "查"])
-@pytest.mark.parametrize("rest", [" ", "a"])
-def test_no_more_than_a_name_is_ever_held_back_of_a_first_line(start: str, rest: str) -> None:
+@pytest.mark.parametrize(("rest", "held"), [(" ", GAP), ("a", 0)])
+def test_no_more_than_a_name_is_ever_held_back_of_a_first_line(
+    start: str, rest: str, held: int
+) -> None:
+    """And white space, before which a call may begin."""
     parser = GLM4.stream_parser(TOOLS)
     given_out = sum(
         len(event.text)
@@ -107,7 +111,59 @@ def test_no_more_than_a_name_is_ever_held_back_of_a_first_line(start: str, rest:
         for event in parser.feed(c)
         if isinstance(event, TextDelta)
     )
-    assert given_out == len(start) + 1000
+    assert given_out == len(start) + 1000 - held
+
+
+def test_text_flows_up_to_where_a_call_may_begin() -> None:
+    parser = GLM4.stream_parser(TOOLS)
+    assert parser.feed("\n好的。") == [TextDelta("好的。")]
+    assert parser.feed("get_wea") == []
+    assert parser.feed("k") == [TextDelta("get_weak")]
+    assert parser.feed("\n") == []
+    assert parser.feed("get_weather\n") == []
+    assert parser.feed("is") == [TextDelta("\nget_weather\nis")]
+
+
+def test_json_that_is_no_envelope_flows() -> None:
+    parser = GLM4.stream_parser(TOOLS)
+    assert parser.feed('\n{"na') == []
+    assert parser.feed('tion"') == [TextDelta('{"nation"')]
+    parser = GLM4.stream_parser(TOOLS)
+    assert parser.feed('\n{"name": "Bonn"') == [TextDelta('{"name": "Bonn"')]
+
+
+def test_text_that_may_be_a_call_is_held_until_the_stop_token() -> None:
+    held = '\nget_weather\n{"city": "London"}'
+    for stop, kind in ((USER, TextDelta), (OBSERVATION, CallStarted)):
+        parser = GLM4.stream_parser(TOOLS)
+        assert parser.feed(f"好的。{held}") == [TextDelta("好的。")]
+        (first, *_) = parser.feed(Control(stop))
+        assert isinstance(first, kind)
+
+
+def test_a_call_is_ready_with_the_first_character_after_its_object() -> None:
+    """Not with the bracket: `{}` may be followed by the real object (§4.1 #36)."""
+    parser = GLM4.stream_parser(TOOLS)
+    parser.feed('get_weather\n{"city": "London"}')
+    assert parser.feed("\n") == []
+    ready, started = parser.feed("get_weather\n{")[:2]
+    assert isinstance(ready, CallReady)
+    assert ready.call.arguments == {"city": "London"}
+    assert started == CallStarted("call_2", "get_weather")
+    parser = GLM4.stream_parser(TOOLS)
+    parser.feed("get_weather\n{}")
+    assert parser.feed('{"city": "London"}') == [CallDelta("call_1", '{"city": "London"}')]
+    (ready,) = parser.feed(Control(OBSERVATION))
+    assert isinstance(ready, CallReady)
+    assert ready.call.arguments == {"city": "London"}
+
+
+def test_what_is_dropped_is_told() -> None:
+    parser = GLM4.stream_parser(TOOLS)
+    for piece in (" get_weather \n", '{"a": 1} \n', USER, Control("<|assistant|>"), "\n好"):
+        parser.feed(piece)
+    parser.close(USER)
+    assert "".join(parser.dropped) == f"  \n \n{USER}\n"
 
 
 # --- properties ----------------------------------------------------------------------------------------
@@ -116,6 +172,9 @@ JSON = '{"city": "北京"}'
 fragments = st.one_of(
     st.sampled_from([tool.name for tool in TOOLS]),
     st.sampled_from(["nope", "\n", "\n", " ", "\t", "\r\n", "{", "}", "{}", JSON, '{"a', "```"]),
+    st.sampled_from(
+        ["。", ". ", "```json\n", '{"name": "查询", "arguments": ', "get_weather\n{", "'"]
+    ),
     st.sampled_from([USER, OBSERVATION, "<|assistant|>", "<|obs", "<", "|>", "你好", "🦉", "x"]),
     st.text(max_size=5),
     st.just(Control("<|assistant|>")),
