@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping
 
 from .bank import Function, Param
-from .pools import Pools
 from .words import any_word
 
 _COMMON = frozenset(
@@ -134,7 +133,7 @@ def _other_parameter(name: str, param: Param, alone: bool, rng: random.Random) -
     return rng.choice(names)
 
 
-def disguise(function: Function, rng: random.Random, pools: Pools) -> Function:
+def disguise(function: Function, rng: random.Random) -> Function:
     """A variant with other words, another name, and parameters of other names in another order."""
     if rng.random() < 0.55:
         function = reword(function, rng)

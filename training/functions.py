@@ -44,6 +44,15 @@ def held_out(name: str) -> bool:
     return zlib.crc32(name.encode()) % 7 == 0
 
 
+_KEPT = frozenset(function.name for function in BANK if held_out(function.name))
+
+
+def disguised(function: Function, pools: Pools) -> Function:
+    """A variant of the function that does not happen to have a held-out function's name."""
+    made = disguise(function, pools.rng)
+    return made if made.name not in _KEPT else disguised(function, pools)
+
+
 _JSON_TYPES = {"strings": "string", "integers": "integer", "numbers": "number"}
 
 
@@ -354,7 +363,7 @@ def others(
         )
         if function.group == "invented" and roll > 0.4:
             other = invent(pools)
-        made, spec, other = turn_for(disguise(other, rng, pools) if train else other, pools, train)
+        made, spec, other = turn_for(disguised(other, pools) if train else other, pools, train)
         if other.name not in taken:
             taken.add(other.name)
             found.append((made, spec, other))
@@ -383,7 +392,7 @@ def drill(pools: Pools, count: int, turns: int) -> tuple[list[Turn], list[ToolSp
     found: dict[str, tuple[Function, ToolSpec]] = {}
     while len(found) < count:
         function = invent(pools) if rng.random() < 0.4 else rng.choice(known)
-        short = slim(disguise(function, rng, pools), rng)
+        short = slim(disguised(function, pools), rng)
         if short is not None and short.name not in ("python", "simple_browser"):
             found[short.name] = (short, spec_of(short, rng, set()))
     made: list[Turn] = []
@@ -407,7 +416,7 @@ def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolS
     if rng.random() < invented:
         return turn_for(invent(pools), pools, train)
     function = rng.choice([f for f in BANK if held_out(f.name) != train])
-    return turn_for(disguise(function, rng, pools) if train else function, pools, train)
+    return turn_for(disguised(function, pools) if train else function, pools, train)
 
 
 def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolSpec, Function]:
