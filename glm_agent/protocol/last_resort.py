@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-LONGEST = 16_384  # characters; json-repair takes up to a second for them
+LONGEST = 4096  # characters; json-repair may take time with the square of the length
 _GAP = re.compile(r"""[\s{}\[\],:"']*""")
 _BARE_GAP = re.compile(r"[\s{}\[\],:]*")
 _EMPTY = {
