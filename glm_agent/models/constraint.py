@@ -38,6 +38,7 @@ class Constrainer:
             ) from error
         vocabulary = llguidance.TokenizerWrapper(_Vocabulary(encoder, width, end))  # type: ignore[arg-type]
         self._tokenizer = llguidance.LLTokenizer(vocabulary, n_vocab=width)
+        self.width = width
         self._compiled: OrderedDict[str, Any] = OrderedDict()
 
     def constraint(self, grammar: str) -> Constraint:
@@ -128,6 +129,6 @@ def constrainer_for(encoder: TokenizerEncoder, width: int, end: str) -> Constrai
     """The constrainer of a model's vocabulary; made once, which takes under a second."""
     with _making:
         found = _constrainers.get(encoder)
-        if found is None:
+        if found is None or found.width != width:
             found = _constrainers[encoder] = Constrainer(encoder, width, end)
         return found

@@ -156,6 +156,7 @@ def _problem(root: Schema, node: Schema, word: str, value: Any) -> str:
 
 
 def _reference_problem(root: Schema, reference: Any) -> str:
+    first = reference
     seen: set[str] = set()
     while isinstance(reference, str):
         if reference in seen:
@@ -166,7 +167,42 @@ def _reference_problem(root: Schema, reference: Any) -> str:
         except (KeyError, IndexError, ValueError, TypeError):
             return f"there is no {reference!r} in this schema"
         reference = cast("Schema", found).get("$ref") if isinstance(found, Mapping) else None
-    return "" if reference is None else "should be a text such as '#/$defs/name'"
+    if reference is not None:
+        return "should be a text such as '#/$defs/name'"
+    if _endless(root, {"$ref": first}, frozenset()):
+        return "no JSON satisfies it: what it requires contains itself without end"
+    return ""
+
+
+def _endless(root: Schema, schema: Any, inside: frozenset[str]) -> bool:
+    """Whether what satisfies a schema would have to contain itself; `inside` are references."""
+    if not isinstance(schema, Mapping):
+        return False
+    node = cast("Schema", schema)
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        if reference in inside:
+            return True
+        try:
+            target = resolve(root, reference)
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False  # said where it stands
+        if _endless(root, target, inside | {reference}):
+            return True
+    for word in ("anyOf", "oneOf"):
+        members = node.get(word)
+        if isinstance(members, list) and members:
+            parts = cast("list[Any]", members)
+            if all(_endless(root, part, inside) for part in parts):
+                return True
+    items = node.get("items") if node.get("minItems") else None
+    properties: Any = node.get("properties")
+    needed = [items]
+    if isinstance(properties, Mapping) and isinstance(node.get("required"), list):
+        needed += [cast("Schema", properties).get(name) for name in node["required"]]
+    if isinstance(node.get("allOf"), list):
+        needed += node["allOf"]
+    return any(_endless(root, part, inside) for part in needed)
 
 
 def _pattern_problem(pattern: Any) -> str:

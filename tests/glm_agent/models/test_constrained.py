@@ -98,8 +98,8 @@ def check(messages: Sequence[Assistant]) -> tuple[int, int]:
     schemas = {spec.name: spec.parameters for spec in TOOLS}
     right = cut = 0
     for message in messages:
-        assert message.text == ""
-        assert message.truncated or message.stop == "<|observation|>"
+        # A reply that was cut may end within a name, which is then no name.
+        assert message.truncated or (message.text, message.stop) == ("", "<|observation|>")
         cut += message.truncated
         # Only the last call of a reply can have been cut.
         whole = message.calls[:-1] if message.truncated else message.calls

@@ -388,6 +388,11 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "a reference to itself": (
         {**obj(a={"$ref": "#/$defs/x"}), "$defs": {"x": {"$ref": "#/$defs/x"}}}, "refers to itself"
     ),
+    "what contains itself without end": (obj("a", a={"$ref": "#"}), "contains itself without end"),
+    "lists of themselves without end": (
+        {**obj(a={"$ref": "#/$defs/l"}), "$defs": {"l": {"type": "array", "items": {"$ref": "#/$defs/l"}, "minItems": 1}}},
+        "contains itself without end",
+    ),
     "looking ahead": (obj(a={"type": "string", "pattern": "^(?=a)b"}), "'(?='"),
     "looking back": (obj(a={"type": "string", "pattern": r"(a)\1"}), r"'\\1'"),
     "a broken pattern": (obj(a={"type": "string", "pattern": "("}), "is no regular expression"),
