@@ -186,7 +186,7 @@ class Glm4Parser:
         name = line.strip()
         if name in self._tools:
             self._drop_around(name, f"{line}\n")
-            self._start_call(name, *(("after-call",) if self._after_call else ()))
+            self._start_call(name, *self._where)
         elif _NAME.fullmatch(name):
             self._held = [f"{line}\n"]
             self._state = _State.UNKNOWN
@@ -197,6 +197,11 @@ class Glm4Parser:
             else:
                 self._drop("\n")
                 self._newline = True
+
+    @property
+    def _where(self) -> tuple[str, ...]:
+        """The repair that it takes to begin a call at the segment's first line."""
+        return ("after-call",) if self._after_call else ()
 
     def _take_out_head(self) -> str:
         head, self._head = self._head, ""
@@ -327,7 +332,7 @@ class Glm4Parser:
         answered = last and self.stop == ANSWER
         if name in self._tools and not cut and not answered and (called or not self._after_call):
             self._drop_around(name, line)
-            self._start_call(name)
+            self._start_call(name, *self._where)
         else:
             self._state = _State.TEXT
             self._take_plain(line)
@@ -340,7 +345,7 @@ class Glm4Parser:
         if self.stop == CALL and read_arguments(payload, self._strict).value is not None:
             self._held = []
             self._drop_around(line.strip(), f"{line}\n")
-            self._take_payload(self._start_call(line.strip()), rest)
+            self._take_payload(self._start_call(line.strip(), *self._where), rest)
         else:
             self._release()
 

@@ -163,6 +163,14 @@ TOLD: dict[str, tuple[str, list[str | Call]]] = {
         f'{{"name": "get_weather", "parameters": {JSON}}}',
         [call("envelope")],
     ),
+    "#9 a second call to an unknown tool": (
+        f"get_weather\n{JSON}\nnope\n{{}}",
+        [call("trailing-text"), ("nope", {}, ("after-call",))],
+    ),
+    "#9 a second call that is only a name": (
+        f"get_weather\n{JSON}\nmath.gcd",
+        [call("trailing-text"), ("math.gcd", {}, ("after-call",))],
+    ),
     "arguments that nobody can read": ("好。get_weather\n{x}", ["好。", ("get_weather", None, ("after-text",))]),
     "a bracket forgotten, after prose": (
         '好。get_weather\n{"city": "北京"',
@@ -216,7 +224,11 @@ def test_only_the_stop_token_tells(name: str) -> None:
     parsed = GLM4.parse(reply, TOOLS, OBSERVATION)
     assert shown(parsed.parts) == expected
     for stop in (END, None, USER):
-        assert GLM4.parse(reply, TOOLS, stop).parts == (reply.removeprefix("\n"),)
+        first, *rest = GLM4.parse(reply, TOOLS, stop).parts
+        if isinstance(first, ToolCall):
+            assert f"{first.name}\n{first.payload}\n{rest[0]}" == reply
+        else:
+            assert (first, rest) == (reply.removeprefix("\n"), [])
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES)
