@@ -7,6 +7,7 @@
     │   ├── UnknownToolError          a tool name that no package provides
     │   ├── UnsupportedSchemaError    a tool's JSON Schema that no grammar can hold
     │   └── ModelLoadError            a model that cannot be loaded
+    │       └── DoesNotFit            it is larger than the memory; `.needed` and `.free` in bytes
     ├── RunError                      this run; what it did so far is in `.transcript` (exit code 3)
     │   ├── ModelError                the model or its server failed in the middle
     │   │   └── ServerError           the server is down, hangs, or answers nonsense
@@ -51,6 +52,18 @@ class UnsupportedSchemaError(ConfigurationError):
 
 class ModelLoadError(ConfigurationError):
     """A model cannot be found or loaded."""
+
+
+class DoesNotFit(ModelLoadError):
+    """A model is larger than the free memory of its device; nothing was loaded.
+
+    `needed` and `free` are in bytes, None where a load was tried and ran out in the middle.
+    """
+
+    def __init__(self, message: str, *, needed: int | None = None, free: int | None = None) -> None:
+        super().__init__(message)
+        self.needed = needed
+        self.free = free
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import ConfigurationError
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -37,6 +38,17 @@ _OPTIONS = (
     ),
     click.option(
         "--dtype", metavar="DTYPE", help="Its number format: bfloat16, float16 or float32."
+    ),
+    click.option(
+        "--quantize",
+        metavar="FORMAT",
+        help="Pack its weights as they are loaded: int8, int4 or fp8.",
+    ),
+    click.option(
+        "--context",
+        type=Tokens(),
+        metavar="TOKENS",
+        help="The most tokens that it must have memory for: 8192, 32K, 1M.",
     ),
     click.option(
         "--agent", "agent_file", type=_YAML, metavar="FILE", help="An agent written in YAML."
@@ -96,6 +108,8 @@ class AgentOptions:
     model: str | None
     device: str | None
     dtype: str | None
+    quantize: str | None
+    context: int | None
     agent_file: Path | None
     registries: tuple[Path, ...]
     names: tuple[str, ...]
@@ -136,7 +150,14 @@ class AgentOptions:
         instructions = self.instructions
         if instructions is None and described is not None:
             instructions = described.instructions
-        placed = _set({"device": self.device, "dtype": self.dtype})
+        placed = _set(
+            {
+                "device": self.device,
+                "dtype": self.dtype,
+                "quantize": self.quantize,
+                "context": self.context,
+            }
+        )
         return Agent(
             load_model(model, **placed) if placed else model_name(model),
             self._tools(list(described.tools) if described else list(DEFAULT_TOOLS)),

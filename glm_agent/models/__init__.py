@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .base import Chunk, Finish, Model, Reply, Request, Settings
-    from .info import ModelInfo, model_info
+    from .info import ModelInfo, model_fit, model_info
     from .load import list_models, load_model
     from .openai_compatible import OpenAICompatibleModel
     from .scripted import ScriptedModel, ScriptedReply
@@ -32,6 +32,7 @@ __all__ = [
     "WireModel",
     "list_models",
     "load_model",
+    "model_fit",
     "model_info",
 ]
 
@@ -50,6 +51,7 @@ _MODULES = {
     "WireModel": "wire",
     "list_models": "load",
     "load_model": "load",
+    "model_fit": "info",
     "model_info": "info",
 }
 

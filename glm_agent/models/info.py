@@ -1,6 +1,8 @@
 """What a model is, from its config.json and the headers of its weights, without loading them.
 
-Does not do: what fits on this machine.
+For GLM-4 and GLM-4.5 this takes neither torch nor transformers.
+
+Does not do: counting parameters (`shape.py`) and bytes (`fit.py`).
 """
 
 from __future__ import annotations
@@ -15,15 +17,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import ConfigurationError, ModelLoadError
+from .fit import Fit, fit_of
 from .load import EMBEDDED, embedded_folder, kind_of, model_name
 from .loading import (
     Source,
     find_protocol,
     has_weights,
     need_libraries,
-    quiet,
     read_config,
 )
+from .memory import Memory, memory_here
+from .shape import BY_FORMULA, Shape, shape_of
 
 # Bytes of one number, by the names that safetensors and torch use.
 _BYTES = {
@@ -64,27 +68,25 @@ class ModelInfo:
 
 
 def model_info(
-    name: str | os.PathLike[str] | None = None, *, local_files_only: bool | None = None
+    name: str | os.PathLike[str] | None = None, *, local_files_only: bool = True
 ) -> ModelInfo:
     """Describe the model that `load_model(name)` gives. Raises `ModelLoadError`.
 
-    Of a server only its URL is known here: nothing is sent.
+    Of a server only its URL is known here: nothing is sent. A hub model's config.json must have
+    been downloaded, unless `local_files_only` is False.
     """
     text = model_name(name)
     kind = kind_of(text)
     if kind == "server":
         why = "for a server's /completions, unless its model's name or protocol= tells another"
         return ModelInfo(text, kind, text, protocol="glm-4", protocol_why=why)
-    need_libraries()
-    where = str(embedded_folder()) if kind == EMBEDDED else text
-    source = Source(where, local_files_only=True if kind == EMBEDDED else local_files_only)
-    config = read_config(source)
-    folder = source.folder or _cached_folder(source)
+    source, folder, config = _read(text, kind, local_files_only)
+    shape = _shape(config)
     count, size, dtype = _stored(folder) if folder is not None else (None, None, None)
     if dtype is None:
         dtype = config.get("dtype") or config.get("torch_dtype")
-    if count is None:
-        count = _count(config)
+    if count is None and shape is not None:
+        count = shape.parameters
     if size is None and count is not None and dtype is not None:
         size = count * _width(str(dtype))
     try:
@@ -93,28 +95,94 @@ def model_info(
     except ConfigurationError as error:
         wire, why = None, str(error)
     architectures: Any = config.get("architectures") or [None]
+    cached = None if shape is None else shape.cached
     return ModelInfo(
         name=text,
         kind=kind,
-        location=str(folder or where),
+        location=str(folder or source.where),
         architecture=architectures[0] or config.get("model_type"),
         parameters=count,
         dtype=str(dtype) if dtype is not None else None,
-        context=config.get("max_position_embeddings"),
-        vocabulary=config.get("vocab_size"),
+        context=config.get("max_position_embeddings") or (shape.context if shape else None),
+        vocabulary=config.get("vocab_size") or (shape.vocabulary if shape else None),
         layers=config.get("num_hidden_layers"),
         protocol=wire,
         protocol_why=why,
         weights_bytes=size,
         here=folder is not None and has_weights(folder),
-        kv_bytes_per_token=_kv_bytes(config, str(dtype or "float32")),
+        kv_bytes_per_token=None if cached is None else cached * _width(str(dtype or "float32")),
     )
+
+
+def model_fit(
+    name: str | os.PathLike[str] | None = None,
+    *,
+    context: int | None = None,
+    batch: int = 1,
+    memory: Memory | None = None,
+    local_files_only: bool = True,
+) -> Fit | None:
+    """What a model takes in each number format, and whether `memory` (this machine's) holds it.
+
+    Args:
+        name: As in `load_model`. Only its config.json is read.
+        context: Tokens of each sequence; the model's own limit unless given.
+        batch: Sequences at a time.
+        memory: Where it is to fit; the first GPU, or else the RAM, unless given.
+        local_files_only: As in `model_info`.
+
+    Returns:
+        None for a server, and where the shape cannot be told from the config.
+
+    Raises:
+        ModelLoadError: There is no such model, or it takes no context of this length.
+    """
+    text = model_name(name)
+    kind = kind_of(text)
+    if kind == "server":
+        return None
+    _, _, config = _read(text, kind, local_files_only)
+    shape = _shape(config)
+    if shape is None:
+        return None
+    if context is not None and shape.context is not None and context > shape.context:
+        raise ModelLoadError(
+            f"{text} takes at most {shape.context:,} tokens of context, not {context:,}"
+        )
+    return fit_of(shape, memory or memory_here(), context or shape.context or 8192, batch)
+
+
+def _read(
+    text: str, kind: str, local_files_only: bool
+) -> tuple[Source, Path | None, Mapping[str, Any]]:
+    """A model's source, its folder if it is on the disk, and its config.json."""
+    where = str(embedded_folder()) if kind == EMBEDDED else text
+    source = Source(where, local_files_only=local_files_only)
+    folder = source.folder or _cached_folder(source)
+    if folder is not None:
+        # What is wrong with it is said of the folder.
+        return source, folder, read_config(source if source.folder else Source(str(folder)))
+    if not local_files_only:
+        config = read_config(source)
+        return source, _cached_folder(source), config
+    raise ModelLoadError(
+        f"no folder {text!r} here, and no config.json of {text} among the hub's downloads; "
+        f"check the name, and download it: hf download {text} config.json"
+    )
+
+
+def _shape(config: Mapping[str, Any]) -> Shape | None:
+    if config.get("model_type") not in BY_FORMULA:
+        need_libraries()
+    return shape_of(config)
 
 
 def _cached_folder(source: Source) -> Path | None:
     """The folder of a hub model that was downloaded before."""
-    from huggingface_hub import try_to_load_from_cache
-
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
     found = try_to_load_from_cache(source.where, "config.json", revision=source.revision)
     return Path(found).parent if isinstance(found, str) else None
 
@@ -154,38 +222,8 @@ def safetensors_header(file: Path) -> Mapping[str, Any]:
     return {name: entry for name, entry in tensors.items() if name != "__metadata__"}
 
 
-def _count(config: Mapping[str, Any]) -> int | None:
-    """Parameters of a model of this shape, from its skeleton without weights."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    fields = {key: value for key, value in config.items() if key != "model_type"}
-    try:
-        with quiet(), torch.device("meta"):
-            shape = AutoConfig.for_model(config["model_type"], **fields)
-            model: Any = AutoModelForCausalLM.from_config(shape)
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError):
-        return None
-    # parameters() gives tied weights once
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
 def _width(dtype: str) -> int:
     """Bytes of one number; 2 for what is not known, as most checkpoints are bfloat16."""
     dtype = dtype.removeprefix("torch.")
     names = {name: _BYTES[code] for code, name in _NAMES.items()}
     return names.get(dtype, 1 if dtype.startswith(("float8", "int8", "F8")) else 2)
-
-
-def _kv_bytes(config: Mapping[str, Any], dtype: str) -> int | None:
-    """Bytes of keys and values that one token leaves in all layers."""
-    if config.get("kv_lora_rank"):
-        return None  # latent attention keeps something else
-    layers, hidden, heads = (
-        config.get(key) for key in ("num_hidden_layers", "hidden_size", "num_attention_heads")
-    )
-    if not (isinstance(layers, int) and isinstance(hidden, int) and isinstance(heads, int)):
-        return None
-    kv_heads = config.get("num_key_value_heads") or heads
-    head = config.get("head_dim") or hidden // heads
-    return 2 * layers * kv_heads * head * _width(dtype)

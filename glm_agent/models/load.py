@@ -34,9 +34,10 @@ def load_model(name: str | os.PathLike[str] | None = None, **options: Any) -> Mo
     kind = kind_of(text)
     try:
         if kind == "server":
-            if options.keys() & {"device", "dtype"}:
+            if given := sorted(options.keys() & {"device", "dtype", "quantize", "context"}):
                 raise ModelLoadError(
-                    f"model {text}: a server places its model itself; leave device and dtype out"
+                    f"model {text}: a server places its model itself; "
+                    f"leave {' and '.join(given)} out"
                 )
             from .openai_compatible import OpenAICompatibleModel
 

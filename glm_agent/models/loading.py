@@ -1,6 +1,7 @@
 """Finds and loads a causal GLM for `TransformersModel`, and says in one line what is wrong if not.
 
-Does not do: running it (`engine.py`), remote code: what a checkpoint brings as Python is not run.
+Does not do: running it (`engine.py`), finding device and number format (`placing.py`), counting
+bytes (`fit.py`), remote code: what a checkpoint brings as Python is not run.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import ConfigurationError, ModelLoadError
+from ..errors import ConfigurationError, DoesNotFit, ModelLoadError
 from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
 from .engine import Engine, Sampling
+from .fit import check_fit
+from .memory import memory_of
+from .placing import choose_device, choose_dtype
+from .quantize import check_quantize, quantization
+from .shape import BY_FORMULA, shape_of
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +63,8 @@ class Source:
 
 
 def need_libraries() -> None:
-    """Raise `ModelLoadError` unless torch and transformers can be imported."""
-    for module in ("torch", "transformers"):
+    """Raise `ModelLoadError` unless torch, transformers and accelerate can be imported."""
+    for module in ("torch", "transformers", "accelerate"):
         try:
             __import__(module)
         except ImportError as error:
@@ -81,9 +87,7 @@ def read_config(source: Source) -> Mapping[str, Any]:
     model_type = config.get("model_type")
     if model_type == "chatglm":
         raise ModelLoadError(_twin(source))
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    if not str(model_type).startswith("glm") or model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    if not _is_causal_glm(model_type):
         raise ModelLoadError(
             f"{source.where} is no causal GLM (model_type {model_type!r}); "
             "use a GLM checkpoint such as zai-org/glm-4-9b-chat-hf"
@@ -91,12 +95,32 @@ def read_config(source: Source) -> Mapping[str, Any]:
     return config
 
 
+def _is_causal_glm(model_type: Any) -> bool:
+    if model_type in BY_FORMULA:
+        return True  # without importing transformers, which takes seconds
+    if not isinstance(model_type, str) or not model_type.startswith("glm"):
+        return False
+    need_libraries()
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    return model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+
 def _config_dict(source: Source) -> Mapping[str, Any]:
+    if source.folder is not None:
+        try:
+            config: Any = json.loads((source.folder / "config.json").read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelLoadError(_not_found(source, error)) from error
+        if not isinstance(config, dict):
+            raise ModelLoadError(_not_found(source, ValueError("it is not a JSON object")))
+        return cast("dict[str, Any]", config)
+    # Not asked of the hub first: without a network it tries for half a minute.
+    if _base_name(source) in _TWINS:
+        raise ModelLoadError(_twin(source))
+    need_libraries()
     from transformers import PretrainedConfig
 
-    # Not asked of the hub first: without a network it tries for half a minute.
-    if source.folder is None and _base_name(source) in _TWINS:
-        raise ModelLoadError(_twin(source))
     try:
         with quiet():
             config, _ = PretrainedConfig.get_config_dict(
@@ -165,65 +189,71 @@ def _chat_template(folder: Path | None) -> Any:
     return cast("dict[str, Any]", config).get("chat_template") if isinstance(config, dict) else None
 
 
-def choose_device(wanted: str) -> torch.device:
-    """`auto` is the first of cuda, mps and cpu that is there."""
-    import torch
-
-    if wanted != "auto":
-        try:
-            device = torch.device(wanted)
-        except RuntimeError as error:
-            raise ModelLoadError(
-                f"device {wanted!r} is none of torch's; use auto, cuda, cuda:1, mps or cpu"
-            ) from error
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ModelLoadError("device 'cuda': torch sees no GPU; use device='auto' or 'cpu'")
-        if device.type == "mps" and not torch.backends.mps.is_available():
-            raise ModelLoadError("device 'mps': torch sees no Apple GPU; use device='auto'")
-        return device
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 on GPUs that have it, float16 on other GPUs, float32 on the CPU."""
-    import torch
-
-    if wanted == "auto":
-        if device.type == "cuda":
-            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        return torch.float16 if device.type == "mps" else torch.float32
-    dtype = getattr(torch, wanted.removeprefix("torch."), None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise ModelLoadError(
-            f"dtype {wanted!r} cannot hold weights; use auto, bfloat16, float16 or float32"
-        )
-    return dtype
-
-
 def load_engine(
-    source: Source, *, device: str = "auto", dtype: str = "auto", protocol: str | Protocol | None
+    source: Source,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    protocol: str | Protocol | None,
+    quantize: str | None = None,
+    context: int | None = None,
 ) -> Engine:
-    """Load weights and tokenizer. Raises `ModelLoadError`."""
+    """Load weights and tokenizer. Raises `ModelLoadError`.
+
+    `quantize` packs the weights (`quantize.py`). `context` is how many tokens there must be room
+    for, and the most that the engine takes; None is the model's own.
+    """
+    check_quantize(quantize)
+    if context is not None and context < 1:
+        raise ModelLoadError(f"context {context} is no number of tokens; use 1 or more")
     need_libraries()
     config = read_config(source)
     speaks = find_protocol(source, config, protocol)
     place = choose_device(device)
     number = choose_dtype(dtype, place)
+    packing = quantization(quantize, source.where, config, place, number)
     encoder = load_encoder(source, speaks)
     stops = {encoder.control(token): token for token in speaks.stops}
-    model = _load_weights(source, place, number)
+    _check_room(source, config, place, number, quantize, context)
+    model = _load_weights(source, place, number, packing)
     rows = model.get_input_embeddings().num_embeddings
     if (largest := max(encoder.controls)) >= rows:
         raise ModelLoadError(
             f"{source.where}: the tokenizer has an id {largest} and the model only {rows}; "
             "they do not belong together"
         )
-    context = getattr(model.config, "max_position_embeddings", None) or 2**31
+    most = getattr(model.config, "max_position_embeddings", None) or 2**31
+    most = most if context is None else min(context, most)
     return Engine(
-        source.where, model, encoder, speaks, place, number, context, stops, _sampling(model)
+        source.where, model, encoder, speaks, place, number, most, stops, _sampling(model)
     )
+
+
+def _check_room(
+    source: Source,
+    config: Mapping[str, Any],
+    device: torch.device,
+    dtype: torch.dtype,
+    quantize: str | None,
+    context: int | None,
+) -> None:
+    """Refuse a model that is larger than the memory before any of it is read."""
+    stored = None
+    if config.get("quantization_config"):
+        # Packed already, in one of many ways: it takes about what its files take.
+        if source.folder is None:
+            return
+        stored = sum(file.stat().st_size for file in source.folder.glob("*.safetensors"))
+    if (shape := shape_of(config)) is not None:
+        check_fit(
+            source.where,
+            shape,
+            memory_of(device),
+            dtype=str(dtype).removeprefix("torch."),
+            quantize=quantize,
+            context=context,
+            weights=stored,
+        )
 
 
 def load_encoder(source: Source, protocol: Protocol) -> TokenizerEncoder:
@@ -262,7 +292,9 @@ def has_weights(folder: Path) -> bool:
     return any(True for glob in _WEIGHTS for _ in folder.glob(glob))
 
 
-def _load_weights(source: Source, device: torch.device, dtype: torch.dtype) -> Any:
+def _load_weights(
+    source: Source, device: torch.device, dtype: torch.dtype, packing: Any = None
+) -> Any:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -270,27 +302,39 @@ def _load_weights(source: Source, device: torch.device, dtype: torch.dtype) -> A
     folder = source.folder
     if folder is not None and not has_weights(folder):
         raise ModelLoadError(f"{source.where} has no weights (model.safetensors); download them")
+    options = source.options()
+    if packing is not None:
+        options["quantization_config"] = packing
     try:
         with quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(folder or source.where),
                 dtype=dtype,
+                # Tensor by tensor onto the device, so that the RAM need not hold them all.
+                device_map={"": device},
                 output_loading_info=True,
-                **source.options(),
+                **options,
             )
             model, report = loaded
             _check_weights(source, report)
-            return model.to(device).eval()
+            return model.eval()
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelLoadError(
-            f"{source.where} does not fit into the memory of {device} as {dtype}; "
-            "free some, choose another device, or serve it with vLLM and use its URL"
-        ) from error
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise DoesNotFit(_ran_out(source, device, dtype)) from error
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError, ImportError) as error:
+        # The CPU's allocator has no exception of its own.
+        if "allocate memory" in str(error):
+            raise DoesNotFit(_ran_out(source, device, dtype)) from error
         raise ModelLoadError(
             f"the weights of {source.where} cannot be loaded: {first_line(error, 200)}; "
             "download the checkpoint again"
         ) from error
+
+
+def _ran_out(source: Source, device: torch.device, dtype: torch.dtype) -> str:
+    return (
+        f"memory ran out on {device} while {source.where} was loaded as {dtype}; free some, "
+        "quantise it (quantize='int4'), choose another device, or serve it and use its URL"
+    )
 
 
 def _check_weights(source: Source, report: Mapping[str, Any]) -> None:

@@ -39,6 +39,9 @@ class TransformersModel(WireModel):
         device: `auto` (cuda, mps or cpu, the first that is there) or a torch device.
         dtype: `auto` (bfloat16 on GPUs that have it, else float16; float32 on the CPU) or a name.
         protocol: The wire format; None finds it from the config.
+        quantize: `int8`, `int4` or `fp8` packs the weights (`pip install 'glm-agent[quantize]'`).
+        context: The most tokens that a conversation may have; there must be memory for them when
+            the model is loaded. None is the model's own limit, and asks for less memory.
         revision: Branch, tag or commit on the hub.
         local_files_only: True never asks the hub; None leaves it to HF_HUB_OFFLINE.
         name: What to call it in messages; its path or id unless given.
@@ -59,6 +62,8 @@ class TransformersModel(WireModel):
         device: str = "auto",
         dtype: str = "auto",
         protocol: str | Protocol | None = None,
+        quantize: str | None = None,
+        context: int | None = None,
         revision: str | None = None,
         local_files_only: bool | None = None,
         name: str | None = None,
@@ -69,6 +74,8 @@ class TransformersModel(WireModel):
         self._device = device
         self._dtype = dtype
         self._wanted_protocol = protocol
+        self._quantize = quantize
+        self._context = context
         self._engine: Engine | None = None
         self._worker: Worker | None = None
         self._lock = threading.Lock()
@@ -102,6 +109,8 @@ class TransformersModel(WireModel):
                 device=self._device,
                 dtype=self._dtype,
                 protocol=self._wanted_protocol,
+                quantize=self._quantize,
+                context=self._context,
             )
         return self._engine
 
