@@ -165,7 +165,8 @@ def test_nothing_heavy_is_imported_before_it_is_needed(package: str):
 @pytest.mark.parametrize("package", FOLDERS)
 def test_every_package_from_outside_is_a_declared_dependency(package: str):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["local"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["local"] + extras["quantize"]
     declared = {_normal(re.split(r"[\s<>=!~\[;]", line, maxsplit=1)[0]) for line in lines}
     providers = packages_distributions()
     wrong: list[str] = []

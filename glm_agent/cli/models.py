@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..models.fit import gigabytes
 from .text import visible
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from ..models import ModelInfo
+    from ..models.fit import Fit, Need
 
 
 @click.group()
@@ -37,22 +40,73 @@ def list_models(as_json: bool) -> None:
 
 @models.command()
 @click.argument("model", required=False)
+@click.option(
+    "--context",
+    type=Tokens(),
+    metavar="TOKENS",
+    help="Tokens of a conversation: 8192, 32K, 1M. Without it: as many as MODEL takes.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1, max=100_000),
+    default=1,
+    metavar="N",
+    help="Conversations at a time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def info(model: str | None, as_json: bool) -> None:
-    """Describe MODEL from its files, without loading its weights.
+def info(model: str | None, context: int | None, batch: int, as_json: bool) -> None:
+    """Describe MODEL and say what it takes, from its files, without loading its weights.
 
-    Without MODEL: the one that GLM_AGENT_MODEL names, or the embedded one.
+    Without MODEL: the one that GLM_AGENT_MODEL names, or the embedded one. A folder with a
+    config.json is enough, and so is a hub id whose config.json has been downloaded.
+
+    The memory is this machine's: its first GPU's if it has one, its RAM otherwise.
     """
-    from ..models import model_info
+    from ..models import model_fit, model_info
 
     described = model_info(model)
+    fit = model_fit(model, context=context, batch=batch)
     if as_json:
-        click.echo(json.dumps(described.as_dict(), ensure_ascii=False, indent=2))
+        fields = described.as_dict() | {"memory": fit.as_dict() if fit else None}
+        click.echo(json.dumps(fields, ensure_ascii=False, indent=2))
         return
     rows = [(label, value) for label, value in _rows(described) if value]
+    if fit is not None:
+        rows += [("this machine", _machine(fit))]
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
         click.echo(visible(f"{label:<{width}}  {value}"))
+    if fit is not None:
+        click.echo()
+        click.echo("\n".join(_table(fit)))
+
+
+def _machine(fit: Fit) -> str:
+    memory = fit.memory
+    place = f"{memory.name} ({memory.device})" if memory.is_gpu else "no GPU; RAM"
+    return f"{place}: {gigabytes(memory.free)} of {gigabytes(memory.total)} free"
+
+
+def _table(fit: Fit) -> list[str]:
+    """What each number format takes, one line each."""
+    what = "1 conversation" if fit.batch == 1 else f"{fit.batch:,} conversations"
+    head = ("", "weights", "KV cache", "computing", "total", "here")
+    lines = [head, *(_need(need) for need in fit.needs)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    shown = [f"{what} of {fit.context:,} tokens:"]
+    for line in lines:
+        cells = [f"{line[0]:<{widths[0]}}"]
+        cells += [f"{cell:>{width}}" for cell, width in zip(line[1:-1], widths[1:-1], strict=True)]
+        shown.append("  ".join(["", *cells, line[-1]]).rstrip())
+    return shown
+
+
+def _need(need: Need) -> tuple[str, ...]:
+    here = "fits" if need.fits else "does not fit"
+    if not need.fits and need.longest:
+        here = f"fits up to {need.longest:,} tokens"
+    sizes = (need.weights, need.kv, need.working, need.total)
+    return (need.format, *(gigabytes(size) for size in sizes), here)
 
 
 def _rows(described: ModelInfo) -> list[tuple[str, str]]:
@@ -87,11 +141,7 @@ def _count(number: int | None, unit: str = "") -> str:
 def _size(number: int | None, what: str = "") -> str:
     if number is None:
         return ""
-    if number < 1_000_000:
-        return f"{number:,} bytes{what}"
-    return (
-        f"{number / 1e9:.1f} GB" if number >= 1_000_000_000 else f"{number / 1e6:.1f} MB"
-    ) + what
+    return (f"{number:,} bytes" if number < 1_000_000 else gigabytes(number)) + what
 
 
 def _with_reason(text: str, reason: str | None) -> str:

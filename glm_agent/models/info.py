@@ -25,6 +25,7 @@ from .loading import (
     has_weights,
     need_libraries,
     read_config,
+    refuse_first_release,
 )
 from .memory import Memory, memory_here
 from .shape import BY_FORMULA, Shape, shape_of
@@ -165,6 +166,7 @@ def _read(
     if not local_files_only:
         config = read_config(source)
         return source, _cached_folder(source), config
+    refuse_first_release(source)
     raise ModelLoadError(
         f"no folder {text!r} here, and no config.json of {text} among the hub's downloads; "
         f"check the name, and download it: hf download {text} config.json"

@@ -116,8 +116,7 @@ def _config_dict(source: Source) -> Mapping[str, Any]:
             raise ModelLoadError(_not_found(source, ValueError("it is not a JSON object")))
         return cast("dict[str, Any]", config)
     # Not asked of the hub first: without a network it tries for half a minute.
-    if _base_name(source) in _TWINS:
-        raise ModelLoadError(_twin(source))
+    refuse_first_release(source)
     need_libraries()
     from transformers import PretrainedConfig
 
@@ -139,6 +138,12 @@ def _not_found(source: Source, error: Exception) -> str:
         f"no folder {source.where!r} here, and the model hub gives no model of this name "
         f"({type(error).__name__}); check the name and the network, or download it first"
     )
+
+
+def refuse_first_release(source: Source) -> None:
+    """Raise `ModelLoadError` for a hub id whose code transformers no longer runs."""
+    if _base_name(source) in _TWINS:
+        raise ModelLoadError(_twin(source))
 
 
 def _base_name(source: Source) -> str:
@@ -214,7 +219,7 @@ def load_engine(
     packing = quantization(quantize, source.where, config, place, number)
     encoder = load_encoder(source, speaks)
     stops = {encoder.control(token): token for token in speaks.stops}
-    _check_room(source, config, place, number, quantize, context)
+    _check_room(source, config, device=place, dtype=number, quantize=quantize, context=context)
     model = _load_weights(source, place, number, packing)
     rows = model.get_input_embeddings().num_embeddings
     if (largest := max(encoder.controls)) >= rows:
@@ -232,6 +237,7 @@ def load_engine(
 def _check_room(
     source: Source,
     config: Mapping[str, Any],
+    *,
     device: torch.device,
     dtype: torch.dtype,
     quantize: str | None,

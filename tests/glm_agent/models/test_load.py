@@ -167,8 +167,8 @@ def test_info_of_a_server_asks_nobody() -> None:
 
 
 def test_info_of_what_is_not_there() -> None:
-    with pytest.raises(ModelLoadError, match="check the name and the network"):
-        model_info("zai-org/glm-4-9b-chat-hf", local_files_only=True)
+    with pytest.raises(ModelLoadError, match="check the name, and download it: hf download"):
+        model_info("zai-org/glm-4-9b-chat-hf")
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 8, b"\x02" + b"\0" * 7 + b"[]"])
