@@ -90,7 +90,7 @@ class JsonRules:
 
         The schema is one that `schema_check` has nothing against.
         """
-        expression = _Rooted(self, schema).node({"type": "object", **schema}, top=True)
+        expression = SchemaRules(self, schema).node({"type": "object", **schema}, top=True)
         return self.rule(expression)
 
     def rule(self, expression: str) -> str:
@@ -109,7 +109,7 @@ class JsonRules:
         self.rules.append(f"{name}: {expression}")
 
 
-class _Rooted:
+class SchemaRules:
     """The rules of one schema, to whose root its references point."""
 
     def __init__(self, rules: JsonRules, root: Schema) -> None:
@@ -121,25 +121,25 @@ class _Rooted:
         """An expression for what satisfies a schema."""
         if not isinstance(schema, Mapping):
             return "any"
-        node = _meant(cast("Schema", schema))
+        node = meant(cast("Schema", schema))
         if "$ref" in node and (len(node) == 1 or (top and set(node) == {"$ref", "type"})):
             return self._reference(str(node["$ref"]))
         if "allOf" in node or "patternProperties" in node or "$ref" in node:
-            return self._engine(node)
+            return self.engine(node)
         for word in ("anyOf", "oneOf"):
             if word in node:
                 if len(node) > 1 + ("type" in node):
-                    return self._engine(node)
-                members = [_typed(member, node.get("type")) for member in node[word]]
-                return _either([self.node(member) for member in members])
+                    return self.engine(node)
+                members = [typed(member, node.get("type")) for member in node[word]]
+                return either([self.node(member) for member in members])
         if "const" in node or "enum" in node:
             return self._values(node)
         return self._typed(node)
 
     def _typed(self, node: Schema) -> str:
-        kinds = _kinds(node)
+        kinds = kinds_of(node)
         if len(kinds) > 1:
-            return _either([self._typed({**node, "type": kind}) for kind in kinds])
+            return either([self._typed({**node, "type": kind}) for kind in kinds])
         kind = kinds[0]
         limits = {word: node[word] for word in node if word in _WORDS.get(kind, ())}
         if kind == "any":
@@ -148,13 +148,13 @@ class _Rooted:
             return _PLAIN[kind]
         if kind == "object":
             if "minProperties" in limits or "maxProperties" in limits:
-                return self._engine({"type": kind, **limits})
+                return self.engine({"type": kind, **limits})
             return self._object(limits)
         if kind == "array":
             return self._array(limits)
         if kind == "string" and not {"pattern", "format"} & set(limits):
             return _sized(limits)
-        return self._engine({"type": kind, **limits})
+        return self.engine({"type": kind, **limits})
 
     def _reference(self, reference: str) -> str:
         if reference not in self._references:
@@ -162,7 +162,7 @@ class _Rooted:
             self._rules.define(name, self.node(resolve(self._root, reference)))
         return self._references[reference]
 
-    def _engine(self, node: Schema) -> str:
+    def engine(self, node: Schema) -> str:
         """A rule that the engine compiles from the schema itself."""
         schema = closed(node)
         schema |= {word: closed(self._root[word]) for word in _DEFINITIONS if word in self._root}
@@ -171,17 +171,18 @@ class _Rooted:
 
     def _values(self, node: Schema) -> str:
         values: Sequence[Any] = [node["const"]] if "const" in node else node["enum"]
-        kinds = _kinds(node)
+        kinds = kinds_of(node)
         fitting = [value for value in values if kinds == ["any"] or _is_any(value, kinds)]
-        return _either([self._value(value) for value in fitting])
+        return either([self.value(value) for value in fitting])
 
-    def _value(self, value: Any) -> str:
+    def value(self, value: Any) -> str:
+        """An expression for the JSON of one value."""
         if isinstance(value, Mapping):
             members = cast("Mapping[str, Any]", value)
-            pairs = [f"{_literal(key)} COLON {self._value(item)}" for key, item in members.items()]
+            pairs = [f"{_literal(key)} COLON {self.value(item)}" for key, item in members.items()]
             return f"(OPEN {' COMMA '.join(pairs)} CLOSE)"
         if isinstance(value, list):
-            items = [self._value(item) for item in cast("list[Any]", value)]
+            items = [self.value(item) for item in cast("list[Any]", value)]
             return f"(BEGIN {' COMMA '.join(items)} END)"
         return _literal(value)
 
@@ -192,7 +193,7 @@ class _Rooted:
         if isinstance(items, list):  # the old way to write prefixItems
             first, items = cast("list[Any]", items), {}
         if first:
-            return self._engine({"type": "array", **limits})
+            return self.engine({"type": "array", **limits})
         if most is not None and int(most) == 0:
             return "(BEGIN END)"
         item = self._rules.rule(self.node(items))
@@ -241,7 +242,7 @@ def closed(schema: Any) -> Any:
         return schema
     node = cast("Schema", schema)
     result: dict[str, Any] = {}
-    for word, value in _meant(node).items():
+    for word, value in meant(node).items():
         if word in ("properties", "patternProperties", *_DEFINITIONS):
             result[word] = {name: closed(part) for name, part in value.items()}
         elif isinstance(value, list) and word in ("anyOf", "oneOf", "allOf", "prefixItems"):
@@ -257,7 +258,7 @@ def closed(schema: Any) -> Any:
     return result
 
 
-def _meant(schema: Schema) -> dict[str, Any]:
+def meant(schema: Schema) -> dict[str, Any]:
     """A schema without annotations, with `nullable` written out."""
     node = {
         word: value
@@ -270,14 +271,15 @@ def _meant(schema: Schema) -> dict[str, Any]:
         if "enum" in node and None not in node["enum"]:
             node["enum"] = [*node["enum"], None]
         if "type" in node:
-            kinds = _kinds(node)
+            kinds = kinds_of(node)
             node["type"] = kinds if "null" in kinds else [*kinds, "null"]
         elif node and "enum" not in node:
             return {"anyOf": [node, {"type": "null"}]}
     return node
 
 
-def _kinds(node: Schema) -> list[str]:
+def kinds_of(node: Schema) -> list[str]:
+    """The types of a schema of its own, `any` where it says nothing of them."""
     kind: Any = node.get("type")
     if kind is None:
         if "properties" in node or "additionalProperties" in node:
@@ -289,7 +291,7 @@ def _kinds(node: Schema) -> list[str]:
     return kinds
 
 
-def _typed(member: Any, kind: Any) -> Any:
+def typed(member: Any, kind: Any) -> Any:
     """A member of `anyOf` with the type that stands beside it."""
     if kind is None or not isinstance(member, Mapping):
         return member
@@ -324,6 +326,7 @@ def _escaped(name: str) -> str:
     )
 
 
-def _either(choices: Sequence[str]) -> str:
+def either(choices: Sequence[str]) -> str:
+    """What one of several expressions admits."""
     unique = list(dict.fromkeys(choices))
     return unique[0] if len(unique) == 1 else f"({' | '.join(unique)})"

@@ -16,9 +16,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..messages import ToolSpec
-from .grammar import ACTION, AUTO, CHOICES, FAMILIES, NONE, check_choice
+from .grammar import AUTO, CHOICES, NONE, check_choice
+from .held_tools import ACTION, held
 from .json_grammar import closed
 from .schema_check import check_tools
+
+FAMILIES = frozenset({"glm-4", "glm-4-0414"})
+"""The families whose format can be sent to a server."""
 
 
 def structural_tag(
@@ -38,6 +42,8 @@ def structural_tag(
         offered = []
     check_tools(offered)
     replies = [_sequence("\n", {"type": "any_text"})] if choice in (AUTO, NONE) else []
+    if family != "glm-4":
+        offered = [held(tool) for tool in offered]
     replies += [_sequence(f"{tool.name}\n", _payload(tool)) for tool in offered]
     chosen = replies[0] if len(replies) == 1 else {"type": "or", "elements": replies}
     return {"type": "structural_tag", "format": chosen}

@@ -44,21 +44,52 @@ def allowed(parameters: Mapping[str, Any] | None, name: str) -> frozenset[str]:
     root: Any = parameters
     if not isinstance(root, Mapping):
         return ANY
-    properties = cast("Mapping[str, Any]", root).get("properties")
+    found = _argument(root, root, name, _DEPTH)
+    if found is None:
+        found = types_of(cast("Mapping[str, Any]", root).get("additionalProperties"), root)
+    return found
+
+
+def _argument(schema: Any, root: Any, name: str, depth: int) -> frozenset[str] | None:
+    """The types of a parameter, wherever the schema lists it; None if it does nowhere."""
+    if not isinstance(schema, Mapping) or depth == 0:
+        return None
+    node = cast("Mapping[str, Any]", schema)
+    found: list[frozenset[str] | None] = []
+    properties = node.get("properties")
     if isinstance(properties, Mapping) and name in properties:
-        return _types(properties[name], root, _DEPTH)
-    return _types(cast("Mapping[str, Any]", root).get("additionalProperties"), root, _DEPTH)
+        found.append(types_of(properties[name], root))
+    if isinstance(reference := node.get("$ref"), str):
+        found.append(_argument(_resolve(reference, root), root, name, depth - 1))
+    if isinstance(every := node.get("allOf"), list):
+        found += [_argument(one, root, name, depth - 1) for one in cast("list[object]", every)]
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(branches := node.get(keyword), list):
+            options = [
+                _argument(one, root, name, depth - 1) for one in cast("list[object]", branches)
+            ]
+            listed = [types for types in options if types is not None]
+            if listed:
+                found.append(frozenset().union(*listed) if all(listed) else ANY)
+    known = [types for types in found if types is not None]
+    return _all_hold(known) if known else None
 
 
-def _types(schema: Any, root: Any, depth: int) -> frozenset[str]:
+def types_of(schema: Any, root: Any, depth: int = _DEPTH) -> frozenset[str]:
+    """The JSON types that a schema allows; `root` is what its references point into."""
     if not isinstance(schema, Mapping) or depth == 0:
         return ANY
     found = cast("Mapping[str, Any]", schema)
+    types = _all_hold(_constraints(found, root, depth - 1))
+    return types | {"null"} if types and found.get("nullable") is True else types
+
+
+def _all_hold(allowed: list[frozenset[str]]) -> frozenset[str]:
     types = ANY
-    for one in _constraints(found, root, depth - 1):
+    for one in allowed:
         # `ANY` constrains nothing; types that exclude one another are the schema's own mistake.
         types = (types & one or one) if types and one else types or one
-    return types | {"null"} if types and found.get("nullable") is True else types
+    return types
 
 
 def _constraints(schema: Mapping[str, Any], root: Any, depth: int) -> list[frozenset[str]]:
@@ -78,13 +109,13 @@ def _constraints(schema: Mapping[str, Any], root: Any, depth: int) -> list[froze
     if "const" in schema:
         result.append(frozenset({kind_of(schema["const"])}))
     if isinstance(reference := schema.get("$ref"), str):
-        result.append(_types(_resolve(reference, root), root, depth))
+        result.append(types_of(_resolve(reference, root), root, depth))
     for keyword in ("anyOf", "oneOf"):
         if isinstance(branches := schema.get(keyword), list) and branches:
-            options = [_types(one, root, depth) for one in cast("list[object]", branches)]
+            options = [types_of(one, root, depth) for one in cast("list[object]", branches)]
             result.append(frozenset().union(*options) if all(options) else ANY)
     if isinstance(every := schema.get("allOf"), list):
-        result += [_types(one, root, depth) for one in cast("list[object]", every)]
+        result += [types_of(one, root, depth) for one in cast("list[object]", every)]
     return result
 
 

@@ -38,8 +38,13 @@ class Judge:
         return self.constrainer.constraint(grammar).admits(self.ids(pieces))
 
     def admits(
-        self, tools: Sequence[ToolSpec], *pieces: str | Control, choice: str = "auto"
+        self,
+        tools: Sequence[ToolSpec],
+        *pieces: str | Control,
+        choice: str = "auto",
+        family: str = "glm-4",
+        opening: Sequence[str | Control] = (),
     ) -> bool:
-        grammar = grammar_of("glm-4", tools, choice)
+        grammar = grammar_of(family, tools, choice, opening)
         assert grammar is not None
         return self.taken(grammar, pieces) == len(self.ids(pieces))
