@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from ..errors import ConfigurationError, GlmAgentError, ModelError
-from ..messages import Usage
+from ..messages import Piece, Usage
 from ..protocol import Decoder, Prompt, Protocol
 from ..protocol.grammar import AUTO, NONE, check_choice, grammar_of
 from .base import Chunk, Finish, Request
@@ -129,7 +129,7 @@ class TransformersModel(WireModel):
         ids = prompt.encode(engine.encoder)
         settings = request.settings
         sampling = Sampling.of(settings, engine.sampling)
-        grammar = _grammar(engine, request)
+        grammar = _grammar(engine, request, prompt.opening)
         handoff: Handoff[int] = Handoff()
         self._submit(
             lambda: _hand(
@@ -203,13 +203,13 @@ class _Progress:
         return Chunk(tuple(self.decoder.feed(tokens)), tuple(tokens))
 
 
-def _grammar(engine: Engine, request: Request) -> str | None:
+def _grammar(engine: Engine, request: Request, opening: tuple[Piece, ...]) -> str | None:
     """What the reply is held to. Without tools, or where that is turned off, nothing."""
     tools, choice = request.tools, request.tool_choice
     family = engine.protocol.name
     check_choice(choice, [tool.name for tool in tools])
     if tools and request.settings.constrain:
-        grammar = grammar_of(family, tools, choice)
+        grammar = grammar_of(family, tools, choice, opening)
         if grammar is not None:
             return grammar
     if choice not in (AUTO, NONE):
