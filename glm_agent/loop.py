@@ -4,9 +4,10 @@ One `Turn` carries a transcript from the user's message to the answer. It is a c
 hands its events to a callback, so that no task group or cancel scope ever spans a `yield`;
 `stream_turn` turns it into an async generator.
 
-Every call that a caller has seen gets exactly one outcome, also when the run is cancelled, runs
-out of time or loses its model (law 5): what was not finished is recorded as `cancelled`, and the
-transcript can be continued from there.
+A call begins when it is complete, while the model may still be writing the next one. Every call
+that a caller has seen gets exactly one outcome, also when the run is cancelled, runs out of time or
+loses its model (law 5): what was not finished is recorded as `cancelled`, and the transcript can be
+continued from there.
 
 Does not do: sessions and models (`agent.py`), validating and running one call
 (`tooling.dispatch`), storing anything.
@@ -22,13 +23,12 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Iterable,
     Mapping,
     Sequence,
 )
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain, groupby
+from itertools import groupby
 
 import anyio
 from anyio.abc import TaskGroup
@@ -46,11 +46,11 @@ from .events import (
     UsageReport,
 )
 from .limits import Limits
-from .messages import Assistant, Observation, ToolCall, Transcript, Usage
+from .messages import Assistant, ToolCall, Transcript, Usage
 from .models.base import Model, Reply, Request, Settings
 from .protocol.grammar import AUTO, NONE
 from .tooling.base import Tool, ToolContext
-from .tooling.dispatch import cancelled, dispatch_all
+from .tooling.in_flight import CallsInFlight
 
 Emit = Callable[[Event], Awaitable[None]]
 
@@ -146,9 +146,10 @@ class Turn:
     async def _steps(self, background: TaskGroup) -> str:
         while True:
             self._check_limits()
-            message = await self._reply(background)
+            flying = CallsInFlight(self._tools, self._context, background)
+            message = await self._reply(background, flying)
             if message.calls:
-                await self._call(message.calls)
+                await self._land(message.calls, flying)
                 continue
             if message.truncated:
                 raise LimitExceeded(self._cut_short())
@@ -181,8 +182,8 @@ class Turn:
                 " allow more with Limits(tokens=...)"
             )
 
-    async def _reply(self, background: TaskGroup) -> Assistant:
-        """Stream one reply into the transcript."""
+    async def _reply(self, background: TaskGroup, flying: CallsInFlight) -> Assistant:
+        """Stream one reply into the transcript, and begin its calls."""
         transcript = self._transcript
         request = Request(
             transcript,
@@ -207,8 +208,11 @@ class Turn:
                 elif isinstance(item, CallStarted):
                     self._prepare(item, background)
                 await self._emit(item)
+                # Not before the caller has seen it: whoever stops at a call stops it.
+                if isinstance(item, CallReady):
+                    flying.begin(item.call)
         except BaseException:
-            await self._break_off(seen, "".join(thoughts))
+            await self._break_off(seen, "".join(thoughts), flying)
             raise
         finally:
             close = getattr(stream, "aclose", None)
@@ -239,8 +243,10 @@ class Turn:
             context = replace(self._context, call_id=event.call_id)
             background.start_soon(_prepare_quietly, tool, context)
 
-    async def _break_off(self, seen: Sequence[str | ToolCall], thinking: str) -> None:
-        """Keep what came of a reply that will not be finished. Its calls were not begun.
+    async def _break_off(
+        self, seen: Sequence[str | ToolCall], thinking: str, flying: CallsInFlight
+    ) -> None:
+        """Keep what came of a reply that will not be finished.
 
         Thinking alone is not kept: a reply without parts would be an empty answer to the model.
         """
@@ -252,28 +258,23 @@ class Turn:
             parts += ["".join(map(str, run))] if is_text else run
         message = Assistant(tuple(parts), truncated=True, thinking=thinking)
         self._transcript.append(message)
-        await self._settle(cancelled(call) for call in message.calls)
+        await self._settle(message.calls, flying)
 
-    async def _call(self, calls: Sequence[ToolCall]) -> None:
-        """Carry out calls side by side; their observations come in the order of the calls."""
-        ended: dict[str, list[Observation]] = {}
-
-        def done(call: ToolCall, observations: list[Observation]) -> None:
-            ended[call.id] = observations
-
+    async def _land(self, calls: Sequence[ToolCall], flying: CallsInFlight) -> None:
+        """Wait for the calls; their observations come in the order of the calls."""
         try:
-            observations = await dispatch_all(calls, self._tools, self._context, done)
+            observations = await flying.land(calls)
         except BaseException:
-            outcomes = [ended.get(call.id) or [cancelled(call)] for call in calls]
-            await self._settle(chain.from_iterable(outcomes))
+            await self._settle(calls, flying)
             raise
         self._transcript.extend(observations)
         for observation in observations:
             await self._emit(Observed(observation))
 
-    async def _settle(self, observations: Iterable[Observation]) -> None:
+    async def _settle(self, calls: Sequence[ToolCall], flying: CallsInFlight) -> None:
         """Record and tell the outcomes of calls while the run is coming down."""
-        settled = tuple(observations)
+        await flying.abort()
+        settled = flying.outcomes(calls)
         self._transcript.extend(settled)
         # The callback may be what failed; the failure that is under way is the one to raise.
         with suppress(Exception), anyio.CancelScope(shield=True):

@@ -231,6 +231,101 @@ async def test_calls_of_one_reply_run_side_by_side_and_come_back_in_order():
     assert [seen.call_id for seen in result.observations] == ["call_1", "call_2"]
 
 
+class Told(Model):
+    """Gives out what a test lays down, and waits where it says so."""
+
+    name = "told"
+
+    def __init__(self, *items: Any) -> None:
+        self._replies = [list(items), [Reply(Assistant(("Done.",), "<|user|>"), Usage())]]
+
+    async def stream(self, request: Request) -> AsyncIterator[Any]:
+        for item in self._replies.pop(0):
+            if isinstance(item, anyio.Event):
+                await item.wait()
+            elif isinstance(item, BaseException):
+                raise item
+            else:
+                yield item
+
+
+def ready(number: int, name: str, **arguments: Any) -> CallReady:
+    return CallReady(ToolCall(f"call_{number}", name, "", arguments))
+
+
+def reply_with(*events: CallReady, truncated: bool = False) -> Reply:
+    parts = tuple(event.call for event in events)
+    return Reply(Assistant(parts, None if truncated else "<|observation|>", truncated), Usage())
+
+
+async def test_a_call_runs_while_the_model_writes_the_next_one():
+    ended = anyio.Event()
+
+    async def first() -> str:
+        """Ends before the reply does."""
+        ended.set()
+        return "first"
+
+    one, two = ready(1, "first"), ready(2, "wait", seconds=0)
+    # The second call comes only once the first has run.
+    model = Told(one, ended, two, reply_with(one, two))
+    with anyio.fail_after(30):
+        result = await Agent(model, [first, wait]).run("Hi")
+    assert [seen.text for seen in result.observations] == ["first", "waited "]
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+async def test_a_call_that_was_begun_early_is_not_run_again(truncated: bool):
+    ended = anyio.Event()
+    made: list[str] = []
+
+    async def launch(target: str) -> str:
+        """Launch."""
+        made.append(target)
+        ended.set()
+        return "launched"
+
+    call = ready(1, "launch", target="x")
+    model = Told(call, ended, reply_with(call, truncated=truncated))
+    with anyio.fail_after(30):
+        result = await Agent(model, [launch]).run("Hi")
+    assert made == ["x"]
+    assert [seen.text for seen in result.observations] == ["launched"]
+    assert roles(result.transcript) == ["user", "assistant", "observation", "assistant"]
+
+
+async def test_when_the_model_fails_ended_calls_keep_their_outcome_and_others_are_cancelled():
+    ended, stopped = anyio.Event(), anyio.Event()
+
+    async def quick() -> str:
+        """Ends."""
+        ended.set()
+        return "quick"
+
+    async def endless() -> str:
+        """Does not."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.set()
+
+    told: list[Event] = []
+    model = Told(ready(1, "endless"), ready(2, "quick"), ended, ServerError("down"))
+    with anyio.fail_after(30), pytest.raises(ServerError) as caught:
+        await Agent(model, [quick, endless]).run("Hi", on_event=told.append)
+    assert stopped.is_set()
+    assert caught.value.transcript is not None
+    seen = [m for m in caught.value.transcript if isinstance(m, Observation)]
+    assert [(m.call_id, m.outcome) for m in seen] == [("call_1", "cancelled"), ("call_2", "ok")]
+    assert [event.observation for event in told if isinstance(event, Observed)] == seen
+
+
+async def test_a_reply_may_have_calls_that_were_not_announced():
+    call = ready(1, "get_weather", city="Bonn")
+    result = await Agent(Told(reply_with(call)), [get_weather]).run("Hi")
+    assert [seen.text for seen in result.observations] == ["22 degrees in Bonn"]
+
+
 # ── tools that misbehave ──────────────────────────────────────────────────────────────────────
 
 
@@ -532,13 +627,13 @@ def test_settings_are_such_that_a_model_can_follow_them(settings: dict[str, Any]
 
 async def test_cancelling_records_calls_in_flight_and_the_session_goes_on():
     model = ScriptedModel(
-        [calls(("get_weather", {"city": "A"}), ("wait", {"seconds": 3600})), says("Back.")]
+        [calls(("wait", {"seconds": 3600}), ("wait", {"seconds": 3600})), says("Back.")]
     )
     async with Agent(model, [get_weather, wait]).session() as session:
         with anyio.CancelScope() as scope:
 
             def stop_when_called(event: Event) -> None:
-                if isinstance(event, CallReady) and event.call.name == "wait":
+                if isinstance(event, CallReady) and event.call.id == "call_2":
                     scope.cancel()
 
             await session.run("Hi", on_event=stop_when_called)
