@@ -207,13 +207,19 @@ class Transcript(Sequence[Message]):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counts of tokens and steps. `cached_tokens` of `prompt_tokens` were not computed again."""
+    """Counts of tokens and steps.
+
+    `cached_tokens` of `prompt_tokens` were not computed again. `computed_tokens` went through a
+    model in this process, in `passes` runs of it; both are 0 where a server does not tell.
+    """
 
     steps: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    computed_tokens: int = 0
+    passes: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -222,4 +228,6 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.completion_tokens + other.completion_tokens,
             self.seconds + other.seconds,
+            self.computed_tokens + other.computed_tokens,
+            self.passes + other.passes,
         )

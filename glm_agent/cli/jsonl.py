@@ -71,6 +71,7 @@ def event_record(event: Event) -> dict[str, Any] | None:
             "steps": usage.steps,
             "prompt_tokens": usage.prompt_tokens,
             "cached_tokens": usage.cached_tokens,
+            "computed_tokens": usage.computed_tokens,
             "completion_tokens": usage.completion_tokens,
             "seconds": round(usage.seconds, 3),
         }

@@ -4,7 +4,7 @@ Weights are loaded at the first reply, in the model's own thread, where all repl
 one after the other; tokens come to the event loop through a bounded hand-off, so the loop never
 waits for the GPU and a slow reader holds the model back.
 
-Does not do: batching, KV caches kept between replies (`engine.py` is where they will live).
+Does not do: batching; keeping caches (`kv_store.py`).
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
 
 from ..errors import ConfigurationError, GlmAgentError, ModelError
-from ..messages import Piece, Usage
+from ..messages import Piece, Transcript, Usage
 from ..protocol import Decoder, Prompt, Protocol
 from ..protocol.grammar import AUTO, NONE, check_choice, grammar_of
 from .base import Chunk, Finish, Request
-from .engine import Engine, Sampling
+from .engine import Engine, Work
 from .handoff import Handoff, Stopped
+from .kv_store import KvStore
 from .loading import Source, first_line, load_engine
+from .memory import memory_of
+from .sampling import Sampling
 from .wire import WireModel
 from .worker import Worker
 
@@ -42,6 +46,8 @@ class TransformersModel(WireModel):
         quantize: `int8`, `int4` or `fp8` packs the weights (`pip install 'glm-agent[quantize]'`).
         context: The most tokens that a conversation may have; there must be memory for them when
             the model is loaded. None is the model's own limit, and asks for less memory.
+        cache_bytes: How much memory may hold what was computed of conversations, for their next
+            reply; 0 keeps nothing. None is half of what is free once the weights are loaded.
         revision: Branch, tag or commit on the hub.
         local_files_only: True never asks the hub; None leaves it to HF_HUB_OFFLINE.
         name: What to call it in messages; its path or id unless given.
@@ -64,10 +70,13 @@ class TransformersModel(WireModel):
         protocol: str | Protocol | None = None,
         quantize: str | None = None,
         context: int | None = None,
+        cache_bytes: int | None = None,
         revision: str | None = None,
         local_files_only: bool | None = None,
         name: str | None = None,
     ) -> None:
+        if cache_bytes is not None and cache_bytes < 0:
+            raise ConfigurationError(f"cache_bytes={cache_bytes}: it must be 0 or above")
         where = os.fspath(path_or_id)
         self.name = name or where
         self._source = Source(where, revision, local_files_only)
@@ -76,6 +85,7 @@ class TransformersModel(WireModel):
         self._wanted_protocol = protocol
         self._quantize = quantize
         self._context = context
+        self._cache_bytes = cache_bytes
         self._engine: Engine | None = None
         self._worker: Worker | None = None
         self._lock = threading.Lock()
@@ -104,7 +114,7 @@ class TransformersModel(WireModel):
     def _load(self) -> Engine:
         # In the worker thread, so two first replies load once.
         if self._engine is None:
-            self._engine = load_engine(
+            engine = load_engine(
                 self._source,
                 device=self._device,
                 dtype=self._dtype,
@@ -112,6 +122,10 @@ class TransformersModel(WireModel):
                 quantize=self._quantize,
                 context=self._context,
             )
+            budget = self._cache_bytes
+            if budget is None:
+                budget = memory_of(engine.device).free // 2
+            self._engine = replace(engine, caches=KvStore(budget))
         return self._engine
 
     async def prepare(self) -> None:
@@ -130,6 +144,9 @@ class TransformersModel(WireModel):
         settings = request.settings
         sampling = Sampling.of(settings, engine.sampling)
         grammar = _grammar(engine, request, prompt.opening)
+        # A list of messages may be any conversation; a transcript is one.
+        session = request.messages if isinstance(request.messages, Transcript) else None
+        work = Work()
         handoff: Handoff[int] = Handoff()
         self._submit(
             lambda: _hand(
@@ -137,7 +154,13 @@ class TransformersModel(WireModel):
                 lambda: _run(
                     handoff,
                     lambda stopped: engine.generate(
-                        ids, sampling, settings.max_tokens, stopped, grammar
+                        ids,
+                        sampling,
+                        settings.max_tokens,
+                        stopped,
+                        grammar,
+                        session=session,
+                        work=work,
                     ),
                 ),
             )
@@ -155,8 +178,11 @@ class TransformersModel(WireModel):
         usage = Usage(
             steps=1,
             prompt_tokens=len(ids),
+            cached_tokens=work.cached,
             completion_tokens=progress.count,
             seconds=time.perf_counter() - started,
+            computed_tokens=work.computed,
+            passes=work.passes,
         )
         yield Finish(progress.stop, progress.stop is None, usage)
 
@@ -220,9 +246,11 @@ def _grammar(engine: Engine, request: Request, opening: tuple[Piece, ...]) -> st
     return None
 
 
-def _run(handoff: Handoff[int], tokens: Callable[[Callable[[], bool]], Iterable[int]]) -> None:
-    for token in tokens(lambda: handoff.stopped):
-        handoff.put(token)
+def _run(handoff: Handoff[int], tokens: Callable[[Callable[[], bool]], Generator[int]]) -> None:
+    # Closed here and now, also where the reader is gone: that is when its cache is given back.
+    with closing(tokens(lambda: handoff.stopped)) as generated:
+        for token in generated:
+            handoff.put(token)
 
 
 def _hand(handoff: Handoff[int] | Handoff[Engine], work: Callable[[], None]) -> None:

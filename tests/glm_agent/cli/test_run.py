@@ -86,6 +86,7 @@ def test_json_prints_the_events_line_by_line(cli: CommandLine, server: Server, r
         "steps",
         "prompt_tokens",
         "cached_tokens",
+        "computed_tokens",
         "completion_tokens",
         "seconds",
     }

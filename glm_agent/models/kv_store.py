@@ -1,0 +1,108 @@
+"""Caches that wait for their conversation to go on, within a budget of memory.
+
+A prompt takes the cache that shares the most tokens with it, whoever left it. A cache that the
+prompt continues goes on growing. From a cache that the prompt parts from, the prompt takes the
+part that they share: cut off there if it is its own session's and so nobody will come back for the
+rest, else copied, so that both go on (memory is not shared between caches). When memory is needed,
+the cache that was not used for the longest time goes first.
+
+Does not do: running the model; being used by two threads at once (a model has one).
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+from .kv_cache import KvCache
+from .token_ids import TokenIds
+
+
+@dataclass(slots=True)
+class _Kept:
+    cache: KvCache
+    session: weakref.ref[Any] | None
+    nbytes: int
+
+    def is_awaited_by_others(self, session: Any) -> bool:
+        """Whether somebody else may come back for all of it; one without a session always may."""
+        if self.session is None:
+            return True
+        owner = self.session()
+        return owner is not None and owner is not session
+
+
+class KvStore:
+    """Keeps caches of one model. `budget` is in bytes; with 0 nothing is kept."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._kept: list[_Kept] = []  # the one that was used last comes last
+        self._token = 0.0  # bytes that a token takes, known after the first reply
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that is kept now."""
+        return sum(kept.nbytes for kept in self._kept)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+    def take(self, model: Any, prompt: TokenIds, session: Any = None) -> KvCache:
+        """A cache that holds the beginning of `prompt`, and never the whole of it.
+
+        It is the caller's until it is given back with `keep`. `session` is any object that stands
+        for the conversation.
+        """
+        found, shared = self._find(prompt)
+        room = int(self._token * len(prompt))
+        if found is None:
+            self._make_room(room)
+            return KvCache(model)
+        # The last token is computed in any case: the logits after it are what is wanted.
+        shared = min(shared, len(prompt) - 1)
+        if not found.is_awaited_by_others(session) or shared >= len(found.cache) - 1:
+            self._kept.remove(found)
+            self._make_room(room)
+            found.cache.crop(shared)
+            return found.cache
+        if self._make_room(room, found):
+            return found.cache.branch(shared)
+        # No room for both, and it would be the next to go: the newcomer has it.
+        self._kept.remove(found)
+        found.cache.crop(shared)
+        return found.cache
+
+    def _find(self, prompt: TokenIds) -> tuple[_Kept | None, int]:
+        best: _Kept | None = None
+        most = 0
+        for kept in reversed(self._kept):
+            shared = kept.cache.ids.common(prompt)
+            whole = shared == len(kept.cache) < len(prompt)
+            if shared > most and (whole or kept.cache.croppable):
+                best, most = kept, shared
+        return best, most
+
+    def keep(self, cache: KvCache, session: Any = None) -> None:
+        """Give a cache back after a reply. One that is not sound, or too large, goes."""
+        if not cache.sound or not len(cache) or (nbytes := cache.nbytes) > self.budget:
+            return
+        self._token = nbytes / len(cache)
+        self._make_room(nbytes)
+        self._kept.append(_Kept(cache, None if session is None else weakref.ref(session), nbytes))
+
+    def _make_room(self, nbytes: int, spare: _Kept | None = None) -> bool:
+        """Forget the oldest until there is room for `nbytes` more; whether there is.
+
+        Ends before `spare`, should its turn come.
+        """
+        while self.nbytes + nbytes > self.budget:
+            if not self._kept or self._kept[0] is spare:
+                return False
+            del self._kept[0]
+        return True
