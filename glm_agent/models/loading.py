@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,7 @@ from ..errors import ConfigurationError, DoesNotFit, ModelLoadError
 from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
 from .engine import Engine, Sampling
 from .fit import check_fit
+from .hush import imports_hushed, quiet
 from .memory import memory_of
 from .placing import choose_device, choose_dtype
 from .quantize import check_quantize, quantization
@@ -66,7 +66,8 @@ def need_libraries() -> None:
     """Raise `ModelLoadError` unless torch, transformers and accelerate can be imported."""
     for module in ("torch", "transformers", "accelerate"):
         try:
-            __import__(module)
+            with imports_hushed():
+                __import__(module)
         except ImportError as error:
             raise ModelLoadError(
                 f"running a model in this process needs {module} ({error}); {INSTALL}"
@@ -216,7 +217,8 @@ def load_engine(
     speaks = find_protocol(source, config, protocol)
     place = choose_device(device)
     number = choose_dtype(dtype, place)
-    packing = quantization(quantize, source.where, config, place, number)
+    with imports_hushed():
+        packing = quantization(quantize, source.where, config, place, number)
     encoder = load_encoder(source, speaks)
     stops = {encoder.control(token): token for token in speaks.stops}
     _check_room(source, config, device=place, dtype=number, quantize=quantize, context=context)
@@ -264,8 +266,8 @@ def _check_room(
 
 def load_encoder(source: Source, protocol: Protocol) -> TokenizerEncoder:
     """The checkpoint's tokenizer, checked for the protocol's control tokens."""
-    from transformers import AutoTokenizer
-
+    with imports_hushed():
+        from transformers import AutoTokenizer
     folder = source.folder
     if folder is not None and not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelLoadError(
@@ -303,8 +305,9 @@ def _load_weights(
 ) -> Any:
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
 
+    with imports_hushed():
+        from transformers import AutoModelForCausalLM
     folder = source.folder
     if folder is not None and not has_weights(folder):
         raise ModelLoadError(f"{source.where} has no weights (model.safetensors); download them")
@@ -364,26 +367,6 @@ def _sampling(model: Any) -> Sampling:
         float(getattr(config, "top_p", None) or 1.0),
         int(getattr(config, "top_k", None) or 0),
     )
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """Keep progress bars and warnings of transformers and the hub off the terminal, for a while."""
-    from huggingface_hub.utils import logging as hub
-    from transformers.utils import logging
-
-    verbosity, hub_verbosity = logging.get_verbosity(), hub.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    hub.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        hub.set_verbosity(hub_verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def first_line(error: BaseException, limit: int = 300) -> str:

@@ -13,10 +13,7 @@ Does not do: experts, which neither library packs while loading; how many bytes 
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 QUANTIZATIONS = ("int8", "int4", "fp8")
 _LIBRARIES = {"int8": "torchao", "int4": "bitsandbytes", "fp8": "torchao"}
-_NOISY = ("torchao", "bitsandbytes", "torch.utils._pytree")
 # NVIDIA's GPUs multiply float8 from Ada (8.9) on: CUDA's documentation of cublasLtMatmul.
 _FP8_CAPABILITY = (8, 9)
 
@@ -70,15 +66,16 @@ def quantization(
             "quantised already, or serve it with vLLM or SGLang and use its URL"
         )
     _check_device(name, device, dtype)
-    with _hushed():
-        try:
-            return _config(name, device, dtype)
-        except (ImportError, OSError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise ModelLoadError(
-                f"quantize={name!r} needs {_LIBRARIES[name]} ({reason}); "
-                "pip install 'glm-agent[quantize]'"
-            ) from error
+    if name == "int4" and device.type == "cpu":
+        _check_blocks(where, config)
+    try:
+        return _config(name, device, dtype)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ModelLoadError(
+            f"quantize={name!r} needs {_LIBRARIES[name]} ({reason}); "
+            "pip install 'glm-agent[quantize]'"
+        ) from error
 
 
 def _check_device(name: str, device: torch.device, dtype: torch.dtype) -> None:
@@ -102,6 +99,25 @@ def _check_device(name: str, device: torch.device, dtype: torch.dtype) -> None:
         raise ModelLoadError("quantize='fp8' computes in bfloat16 on a GPU; use dtype='bfloat16'")
 
 
+def _check_blocks(where: str, config: Mapping[str, Any]) -> None:
+    """On a CPU, bitsandbytes 0.50 packs only matrices of whole blocks: 32 rows of 64 numbers."""
+    hidden, inner, heads, groups = (
+        config.get(key) or 0
+        for key in (
+            "hidden_size",
+            "intermediate_size",
+            "num_attention_heads",
+            "num_key_value_heads",
+        )
+    )
+    head = config.get("head_dim") or hidden // (heads or 1)
+    if any(size % 64 for size in (hidden, inner, heads * head)) or groups * head % 32:
+        raise ModelLoadError(
+            f"quantize='int4': the matrices of {where} are not made of blocks of 32 x 64 numbers, "
+            "as they must be on a CPU; use quantize='int8'"
+        )
+
+
 def _config(name: str, device: torch.device, dtype: torch.dtype) -> Any:
     if name == "int4":
         import_module("bitsandbytes")  # says why it cannot be loaded, if so
@@ -119,19 +135,3 @@ def _config(name: str, device: torch.device, dtype: torch.dtype) -> Any:
         # Multiplies in float8; packing weights alone would unpack them at every step.
         return TorchAoConfig(ao.Float8DynamicActivationFloat8WeightConfig(granularity=ao.PerRow()))
     return TorchAoConfig(ao.Float8WeightOnlyConfig())
-
-
-@contextmanager
-def _hushed() -> Generator[None]:
-    """Keep what these libraries say when they are imported off the terminal."""
-    loggers = [logging.getLogger(name) for name in _NOISY]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .hush import imports_hushed, quiet
+
 # What transformers takes where config.json is silent (configuration_glm.py and its neighbours).
 _DENSE: Mapping[str, Any] = {
     "vocab_size": 151_552,
@@ -117,12 +119,13 @@ def _dense_or_experts(c: Mapping[str, Any]) -> Shape | None:
         experts = sparse * c["n_routed_experts"] * expert.numbers
         expert_rows = sparse * c["n_routed_experts"] * expert.rows
         routers = sparse * c["n_routed_experts"] * hidden
-        widest = c["num_experts_per_tok"] * (2 * hidden + 4 * c["moe_intermediate_size"])
+        widest = c["num_experts_per_tok"] * (2 * hidden + 6 * c["moe_intermediate_size"])
     matrices += (layers - sparse) * dense.numbers
     rows += (layers - sparse) * dense.rows
     tables = vocabulary * hidden * (1 if c.get("tie_word_embeddings") else 2)
-    # The stream and its norm; then gate, up, their product and a copy, or the heads' four parts.
-    working = 3 * hidden + max(4 * c["intermediate_size"], 5 * heads * head, widest)
+    # The stream and its norm; then gate, up, their product and copies, or the heads' parts. Fits
+    # within 5 % what a bfloat16 prefill of 4,096 and 8,192 tokens was measured to take on a CPU.
+    working = 3 * hidden + max(6 * c["intermediate_size"], 5 * heads * head, widest)
     return Shape(
         parameters=tables + matrices + experts + routers + layers * (norms + bias) + hidden,
         matrices=matrices,
@@ -159,10 +162,9 @@ def _feed_forward(hidden: int, inner: int) -> _Matrices:
 def _skeleton(config: Mapping[str, Any]) -> Shape | None:
     """Counted on a model without weights."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
 
-    from .loading import quiet
-
+    with imports_hushed():
+        from transformers import AutoConfig, AutoModelForCausalLM
     fields = {key: value for key, value in config.items() if key != "model_type"}
     fields.pop("quantization_config", None)
     try:

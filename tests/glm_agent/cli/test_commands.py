@@ -138,6 +138,57 @@ def test_models_info_says_when_weights_are_missing(cli: CommandLine):
     assert "not in this folder (18.8 GB)" in done.stdout
 
 
+def test_models_info_says_what_a_model_takes_and_what_fits(cli: CommandLine):
+    """The numbers of glm-4-9b-chat, without torch."""
+    (cli.folder / "config.json").write_text('{"model_type": "glm"}')
+    done = cli.run(
+        "models", "info", ".", "--context", "8K", "--batch", "4", PYTHONPROFILEIMPORTTIME="1"
+    )
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert "4 conversations of 8,192 tokens:" in lines
+    table = {line.split()[0]: line.split() for line in lines if line.startswith("  ")}
+    assert table["bf16"][1:5] == ["18.8", "GB", "1.3", "GB"]
+    assert {"int8", "int4", "fp8"} <= set(table)
+    if "no GPU; RAM: " in done.stdout:
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "json" in loaded
+        assert loaded.isdisjoint({"torch", "transformers"})
+    fields = json.loads(cli.run("models", "info", ".", "--context", "8192", "--json").stdout)
+    bf16 = next(form for form in fields["memory"]["formats"] if form["format"] == "bf16")
+    assert (bf16["weights"], bf16["kv"]) == (18_799_902_720, 8192 * 40_960)
+    assert isinstance(bf16["fits"], bool)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--context", "many"), "'many' is no number of tokens; write 8192, 32K or 1M"),
+        (("--context", "0"), "is no number of tokens"),
+        (("--context", "1M"), "takes at most 131,072 tokens of context, not 1,048,576"),
+        (("--batch", "0"), "--batch"),
+    ],
+)
+def test_models_info_refuses_numbers_that_are_none(
+    cli: CommandLine, arguments: tuple[str, ...], said: str
+):
+    (cli.folder / "config.json").write_text('{"model_type": "glm"}')
+    done = cli.run("models", "info", ".", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_run_takes_packed_weights_and_a_context(cli: CommandLine):
+    folder = str(build_checkpoint(cli.folder / "tiny"))
+    base = ("run", "Hello", "--no-tools", "--model", folder, "--device", "cpu")
+    done = cli.run(*base, "--quantize", "int3")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "quantize 'int3' is not known; use int8, int4 or fp8" in done.stderr
+    done = cli.run(*base, "--context", "4")
+    assert done.returncode == 3
+    assert "takes at most 3" in done.stderr
+
+
 def test_models_info_of_a_server_asks_nothing(cli: CommandLine):
     done = cli.run("models", "info", "http://127.0.0.1:1/v1", "--json")
     described = json.loads(done.stdout)

@@ -52,7 +52,9 @@ def build_tokenizer(controls: tuple[str, ...] = CONTROLS):
     )
 
 
-def build_model(tokenizer, seed: int = 0, architecture: str = "glm", context: int = 512):
+def build_model(
+    tokenizer, seed: int = 0, architecture: str = "glm", context: int = 512, hidden: int = 32
+):
     """Two layers of random weights in float32."""
     import torch
     from transformers import Glm4Config, Glm4ForCausalLM, GlmConfig, GlmForCausalLM
@@ -63,12 +65,12 @@ def build_model(tokenizer, seed: int = 0, architecture: str = "glm", context: in
     }[architecture]
     config = config_class(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=hidden,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=hidden // 4,
         max_position_embeddings=context,
         tie_word_embeddings=False,
         pad_token_id=tokenizer.pad_token_id,
@@ -93,6 +95,7 @@ def build_checkpoint(
     seed: int = 0,
     architecture: str = "glm",
     context: int = 512,
+    hidden: int = 32,
     controls: tuple[str, ...] = CONTROLS,
     say: str | None = None,
 ) -> Path:
@@ -102,7 +105,7 @@ def build_checkpoint(
     asked: for tests that need a reply with a known shape from a real server.
     """
     tokenizer = build_tokenizer(controls)
-    model = build_model(tokenizer, seed, architecture, context)
+    model = build_model(tokenizer, seed, architecture, context, hidden)
     if say is not None:
         _teach(model, tokenizer, say)
     folder.mkdir(parents=True, exist_ok=True)
