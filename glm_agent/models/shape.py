@@ -123,8 +123,8 @@ def _dense_or_experts(c: Mapping[str, Any]) -> Shape | None:
     matrices += (layers - sparse) * dense.numbers
     rows += (layers - sparse) * dense.rows
     tables = vocabulary * hidden * (1 if c.get("tie_word_embeddings") else 2)
-    # The stream and its norm; then gate, up, their product and copies, or the heads' parts. Fits
-    # within 5 % what a bfloat16 prefill of 4,096 and 8,192 tokens was measured to take on a CPU.
+    # The stream and its norm; then gate, up, their product and copies, or the heads' parts. Within
+    # about a tenth of what bfloat16 prefills of 4,096 and 8,192 tokens were seen to take on a CPU.
     working = 3 * hidden + max(6 * c["intermediate_size"], 5 * heads * head, widest)
     return Shape(
         parameters=tables + matrices + experts + routers + layers * (norms + bias) + hidden,
