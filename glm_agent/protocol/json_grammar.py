@@ -147,8 +147,6 @@ class SchemaRules:
         if not limits or (kind == "array" and limits == {"items": {}}):
             return _PLAIN[kind]
         if kind == "object":
-            if "minProperties" in limits or "maxProperties" in limits:
-                return self.engine({"type": kind, **limits})
             return self._object(limits)
         if kind == "array":
             return self._array(limits)
@@ -210,30 +208,57 @@ class SchemaRules:
         for name in required:
             properties.setdefault(name, {})
         others: Any = limits.get("additionalProperties", "properties" not in limits)
-        tail, tail_first = self._others(others, list(properties))
-        # Two rules for each property, from the last to the first: `rest` for what follows another
-        # one, `start` for what may be the first.
+        other = self._other(others, list(properties))
+        least, most = int(limits.get("minProperties", 0)), limits.get("maxProperties")
+        most = None if most is None else int(most)
+        # From the last property to the first: what may follow where so many were written, up to the
+        # number from which on it makes no difference. None where nothing can make it right.
+        top = max(least, 1 if most is None else most, 1)
+        tails = [_more(other, count, least, most) for count in range(top + 1)]
         for name, schema in reversed(properties.items()):
             pair = self._rules.rule(f"{_literal(name)} COLON {self.node(schema)}")
-            rest, start = f"COMMA {pair} {tail}", f"{pair} {tail}"
-            if name not in required:
-                rest = f"({rest}) | {tail}" if tail else f"({rest})?"
-                start = f"({start}) | {tail_first}" if tail_first else f"({start})?"
-            tail, tail_first = self._rules.rule(rest), self._rules.rule(start)
-        return f"(OPEN {tail_first} CLOSE)"
+            found: list[str | None] = []
+            for count in range(top + 1):
+                after = None if count == most else tails[min(count + 1, top)]
+                without = None if name in required else tails[count]
+                found.append(self._property(pair, count, after, without))
+            tails = found
+        if tails[0] is None:
+            raise ValueError(f"no object has {least} to {most} of its properties")
+        return f"(OPEN {tails[0]} CLOSE)"
 
-    def _others(self, schema: Any, names: list[str]) -> tuple[str, str]:
-        """What may follow the listed properties, and the same where nothing is before it."""
+    def _property(
+        self, pair: str, count: int, after: str | None, without: str | None
+    ) -> str | None:
+        """A property with what follows it, or what follows without it."""
+        if after is None:
+            return without
+        written = f"{'COMMA ' if count else ''}{pair} {after}"
+        if without is None:
+            return self._rules.rule(written)
+        return self._rules.rule(f"({written}) | {without}" if without else f"({written})?")
+
+    def _other(self, schema: Any, names: list[str]) -> str | None:
+        """A property that is not listed; None where there may be none."""
         if schema is False:
-            return "", ""
+            return None
         key = "STRING"
         if names:
             key = self._rules.name().upper()
             listed = "|".join(_escaped(name) for name in names)
             self._rules.define(key, f"STRING & ~/{listed}/")
-        pair = self._rules.rule(f"{key} COLON {self.node(schema)}")
-        rest = self._rules.rule(f"(COMMA {pair})*")
-        return rest, self._rules.rule(f"({pair} {rest})?")
+        return self._rules.rule(f"{key} COLON {self.node(schema)}")
+
+
+def _more(pair: str | None, count: int, least: int, most: int | None) -> str | None:
+    """Further properties after `count` of them; None where there can't be as many as needed."""
+    fewest, room = max(least - count, 0), None if most is None else max(most - count, 0)
+    if pair is None or room == 0:
+        return None if fewest else ""
+    if count:
+        return f"(COMMA {pair}){{{fewest},{'' if room is None else room}}}"
+    more = f"{pair} (COMMA {pair}){{{max(fewest - 1, 0)},{'' if room is None else room - 1}}}"
+    return more if fewest else f"({more})?"
 
 
 def closed(schema: Any) -> Any:
