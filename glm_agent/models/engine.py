@@ -17,6 +17,7 @@ from ..protocol import Protocol, TokenizerEncoder
 from .decoding import Decoding
 from .kv_cache import KvCache
 from .kv_store import KvStore
+from .lookup import PromptLookup
 from .sampling import Chooser, Sampling
 from .token_ids import TokenIds
 
@@ -31,7 +32,7 @@ class Work:
     """What a reply cost: prompt tokens that a cache held, tokens computed, and in how many passes.
 
     A pass is one run of the model over some tokens. Computed tokens are those of the prompt that no
-    cache held, and the reply's: each but the last one, which nothing follows.
+    cache held, the reply's (each but the last one, which nothing follows), and wrong guesses.
     """
 
     cached: int = 0
@@ -43,7 +44,8 @@ class Work:
 class Engine:
     """A loaded model. `context` is in tokens; `stops` maps stop ids to their names.
 
-    `caches` keeps what was computed for the next reply; it starts without room for any.
+    `caches` keeps what was computed for the next reply; it starts without room for any. `lookup` is
+    how many tokens are guessed at once from the conversation, where replies are greedy.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Engine:
     stops: dict[int, str]
     sampling: Sampling
     caches: KvStore = field(default_factory=lambda: KvStore(0))
+    lookup: int = 0
 
     def generate(
         self,
@@ -93,7 +96,9 @@ class Engine:
                 try:
                     if logits is not None:
                         choose = Chooser(sampling, self.device)
-                        decoding = Decoding(cache, choose, constraint, self.stops.keys())
+                        decoding = Decoding(
+                            cache, choose, constraint, self.stops.keys(), PromptLookup(self.lookup)
+                        )
                         yield from decoding.run(logits, room, stopped)
                 finally:
                     work.computed, work.passes = cache.computed, cache.passes

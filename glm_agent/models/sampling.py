@@ -49,6 +49,11 @@ class Chooser:
             else:
                 self._generator.manual_seed(sampling.seed)
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken, always."""
+        return self._generator is None
+
     def __call__(self, logits: torch.Tensor) -> int:
         """The next token's id, from the logits of all tokens."""
         import torch

@@ -28,6 +28,7 @@ from .engine import Engine, Work
 from .handoff import Handoff, Stopped
 from .kv_store import KvStore
 from .loading import Source, first_line, load_engine
+from .lookup import MOST
 from .memory import memory_of
 from .sampling import Sampling
 from .wire import WireModel
@@ -48,6 +49,8 @@ class TransformersModel(WireModel):
             the model is loaded. None is the model's own limit, and asks for less memory.
         cache_bytes: How much memory may hold what was computed of conversations, for their next
             reply; 0 keeps nothing. None is half of what is free once the weights are loaded.
+        lookup: How many tokens of a greedy reply are guessed at once from the conversation, to be
+            checked in one pass; 0 turns it off.
         revision: Branch, tag or commit on the hub.
         local_files_only: True never asks the hub; None leaves it to HF_HUB_OFFLINE.
         name: What to call it in messages; its path or id unless given.
@@ -71,12 +74,15 @@ class TransformersModel(WireModel):
         quantize: str | None = None,
         context: int | None = None,
         cache_bytes: int | None = None,
+        lookup: int = MOST,
         revision: str | None = None,
         local_files_only: bool | None = None,
         name: str | None = None,
     ) -> None:
         if cache_bytes is not None and cache_bytes < 0:
             raise ConfigurationError(f"cache_bytes={cache_bytes}: it must be 0 or above")
+        if lookup < 0:
+            raise ConfigurationError(f"lookup={lookup}: it must be 0 or above")
         where = os.fspath(path_or_id)
         self.name = name or where
         self._source = Source(where, revision, local_files_only)
@@ -86,6 +92,7 @@ class TransformersModel(WireModel):
         self._quantize = quantize
         self._context = context
         self._cache_bytes = cache_bytes
+        self._lookup = lookup
         self._engine: Engine | None = None
         self._worker: Worker | None = None
         self._lock = threading.Lock()
@@ -125,7 +132,7 @@ class TransformersModel(WireModel):
             budget = self._cache_bytes
             if budget is None:
                 budget = memory_of(engine.device).free // 2
-            self._engine = replace(engine, caches=KvStore(budget))
+            self._engine = replace(engine, caches=KvStore(budget), lookup=self._lookup)
         return self._engine
 
     async def prepare(self) -> None:
