@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from glm_agent.protocol import glm4_text
-from glm_agent.protocol.glm4 import render
+from glm_agent.protocol.rendering import glm4_text
+from glm_agent.protocol.rendering.glm4 import render
 
 from .banks.values import LISTS
 from .conversations import stream

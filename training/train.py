@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from transformers import GenerationConfig, GlmConfig, GlmForCausalLM
 
 from glm_agent.messages import Control
-from glm_agent.protocol.glm4 import STOPS, render
+from glm_agent.protocol.rendering.glm4 import STOPS, render
 
 from . import tokenizer as tok
 from .conversations import Conversation, stream

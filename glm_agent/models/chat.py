@@ -22,10 +22,10 @@ from ..errors import ServerError
 from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, ThinkingDelta
 from ..messages import Assistant, ToolCall
 from ..protocol import Protocol
-from ..protocol.arguments import CUT, Arguments, read_arguments
+from ..protocol.arguments.ladder import CUT, Arguments, read_arguments
 from ..protocol.grammar import AUTO, CHOICES, NONE, check_choice
-from ..protocol.raw_tools import raw_payload
-from ..protocol.thinking import ThinkingParser
+from ..protocol.parsing.thinking import ThinkingParser
+from ..protocol.rendering.raw_tools import raw_payload
 from .base import Model, Reply, Request
 from .chat_messages import chat_messages, chat_tools
 from .completions import read_usage

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..messages import Assistant, Image, Message, Observation, System, ToolCall, ToolSpec, User
-from ..protocol.raw_tools import RAW_PARAMETER, as_function
+from ..protocol.rendering.raw_tools import RAW_PARAMETER, as_function
 
 NO_OUTPUT = "(no output)"
 """For a tool that said nothing: some servers refuse or drop an empty tool message."""

@@ -8,10 +8,10 @@ Pure functions over `glm_agent.messages`: no I/O, no torch. Does not do: talking
 """
 
 from ..messages import Control
-from .builder import Growth, PromptBuilder
 from .encoding import Decoder, TokenizerEncoder, UnknownControlError, encoder_for
 from .families import Protocol, protocol_for
 from .prompt import Encoder, Prompt
+from .rendering.builder import Growth, PromptBuilder
 from .reply import ControlSplitter, ParsedReply, StreamParser, split_controls
 
 __all__ = [

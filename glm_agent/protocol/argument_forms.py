@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .json_grammar import meant
 from .schema_check import Schema, resolve
+from .schema_words import meant
 
 _MOST = 64
 _DEEPEST = 16
@@ -52,12 +52,14 @@ class Form:
         return self.most is None or max(self.least, len(self.required)) <= self.most
 
 
-def forms_of(parameters: Schema) -> list[Form]:
-    """The forms that a schema allows; empty where nothing satisfies it.
+def forms_of(schema: Schema, root: Schema) -> list[Form]:
+    """The forms of the objects that a schema allows; empty where none satisfies it.
+
+    `root` is what its references point into.
 
     Raises ValueError where there are more than can be held.
     """
-    found = [_completed(form) for form in _forms(parameters, parameters, _DEEPEST)]
+    found = [_completed(form) for form in _forms(schema, root, _DEEPEST)]
     unique = [form for index, form in enumerate(found) if form not in found[:index]]
     return [form for form in unique if form.possible()]
 

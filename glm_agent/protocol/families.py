@@ -15,16 +15,18 @@ from typing import Any, Literal
 
 from ..errors import ConfigurationError
 from ..messages import Message, Piece, ToolSpec
-from . import glm45, guess, rendering, rumination_text
-from .builder import PromptBuilder
-from .glm4 import Glm4Renderer
-from .glm4_0414 import Glm0414Renderer, RuminationRenderer, Z1Renderer
+from . import guess
+from .parsing.stream import Glm4Parser
+from .parsing.thinking import ThinkingParser
+from .parsing.xml_stream import XmlParser45, XmlParser47
 from .prompt import Prompt
-from .raw_tools import RawToolParser, as_function
+from .rendering import base as rendering
+from .rendering import glm45, rumination_text
+from .rendering.builder import PromptBuilder
+from .rendering.glm4 import Glm4Renderer
+from .rendering.glm4_0414 import Glm0414Renderer, RuminationRenderer, Z1Renderer
+from .rendering.raw_tools import RawToolParser, as_function
 from .reply import ParsedReply, StreamParser, parse_whole, split_controls
-from .stream import Glm4Parser
-from .thinking import ThinkingParser
-from .xml_stream import XmlParser45, XmlParser47
 
 Forgets = Literal["never", "at the next user message", "at once"]
 ParserFactory = Callable[[Sequence[ToolSpec], int, bool], StreamParser]

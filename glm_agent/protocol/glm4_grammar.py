@@ -4,7 +4,7 @@ r"""The grammar of a reply in the formats that have a call's name on a line of i
     answer    "\n" text, then "<|user|>" or the end-of-text token
     calls     call ("<|assistant|>" call)*, then "<|observation|>"
     call      name "\n" arguments      JSON that satisfies the tool's schema
-            | "python\n" code          any text that is not empty
+            | "python\n" code          any text that is not blank
             | "simple_browser\n" action ("\n" action)*
 
 is GLM-4's. GLM-4-0414 and GLM-Z1 have functions only, so `python` and its like are held as such.
@@ -30,12 +30,13 @@ from ..messages import Piece, ToolSpec
 from .held_tools import ACTION, held
 from .json_grammar import TERMINALS, JsonRules
 from .raw_text import spelled
+from .schema_check import unsupported
 
 FAMILIES = frozenset({"glm-4", "glm-4-0414", "glm-z1", "glm-z1-rumination"})
 
 _TERMINALS = rf"""
 TEXT: /(?s:.*)/
-CODE: /(?s:.+)/
+CODE: /(?s:.*\S.*)/
 ACTION: /{ACTION}/
 actions: ACTION ("\n" ACTION)* "\n"?
 NEWLINE: /\n/
@@ -54,6 +55,9 @@ def glm4_grammar(
 
     `answer` says whether the reply may be an answer, or begin with one; `several`, whether there
     may be more calls than one.
+
+    Raises:
+        UnsupportedSchemaError: A tool's schema cannot be held.
     """
     reply = _Reply(family, tools, answer=answer or not tools, several=several)
     if not family.startswith("glm-z1"):
@@ -127,5 +131,8 @@ class _Reply:
 
     def _payload(self, tool: ToolSpec) -> str:
         if tool.kind == "function":
-            return f"SPACE? {self._json.object_of(tool.parameters)} SPACE?"
+            try:
+                return f"SPACE? {self._json.object_of(tool.parameters)} SPACE?"
+            except ValueError as error:
+                raise unsupported(tool, str(error)) from error
         return "actions" if tool.kind == "simple_browser" else "CODE"

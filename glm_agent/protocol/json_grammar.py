@@ -23,7 +23,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from .schema_check import ANNOTATIONS, FORMATS, TYPES, Schema, resolve
+from .argument_forms import Form, forms_of
+from .schema_check import TYPES, Schema, resolve
+from .schema_words import kinds_of, meant, typed
+from .text_formats import PATTERNS
+from .xml_values import types_of
 
 _W = r"(?: ?(?:\r?\n[ \t]{0,60})?)"
 _HEX = "[0-9a-fA-F]"
@@ -124,12 +128,14 @@ class SchemaRules:
         node = meant(cast("Schema", schema))
         if "$ref" in node and (len(node) == 1 or (top and set(node) == {"$ref", "type"})):
             return self._reference(str(node["$ref"]))
+        if set(node) == {"allOf"} and len(node["allOf"]) == 1:
+            return self.node(node["allOf"][0])
         if "allOf" in node or "patternProperties" in node or "$ref" in node:
-            return self.engine(node)
+            return self._combined(node)
         for word in ("anyOf", "oneOf"):
             if word in node:
                 if len(node) > 1 + ("type" in node):
-                    return self.engine(node)
+                    return self._combined(node)
                 members = [typed(member, node.get("type")) for member in node[word]]
                 return either([self.node(member) for member in members])
         if "const" in node or "enum" in node:
@@ -147,11 +153,13 @@ class SchemaRules:
         if not limits or (kind == "array" and limits == {"items": {}}):
             return _PLAIN[kind]
         if kind == "object":
-            return self._object(limits)
+            return self._objects({"type": kind, **limits})
         if kind == "array":
             return self._array(limits)
         if kind == "string" and not {"pattern", "format"} & set(limits):
             return _sized(limits)
+        if kind == "string" and set(limits) == {"format"}:
+            return f'/"(?:{PATTERNS[limits["format"]]})"/'
         return self.engine({"type": kind, **limits})
 
     def _reference(self, reference: str) -> str:
@@ -159,6 +167,26 @@ class SchemaRules:
             name = self._references[reference] = self._rules.name()
             self._rules.define(name, self.node(resolve(self._root, reference)))
         return self._references[reference]
+
+    def _combined(self, node: Schema) -> str:
+        """What several words say together: of objects, as forms; else the engine may see to it."""
+        kinds = sorted(types_of(node, self._root))
+        if "object" not in kinds:
+            return self.engine(node)
+        others = [kind for kind in kinds if kind != "object"]
+        rest = [self.engine({**node, "type": others})] if others else []
+        return either([self._objects({**node, "type": "object"}), *rest])
+
+    def _objects(self, node: Schema) -> str:
+        """Objects, a rule for each schema of them, which may refer to itself."""
+        key = json.dumps(node, sort_keys=True)
+        if key not in self._references:
+            name = self._references[key] = self._rules.name()
+            forms = forms_of(node, self._root)
+            if not forms:
+                raise ValueError("no object satisfies it")
+            self._rules.define(name, either([self._object(form) for form in forms]))
+        return self._references[key]
 
     def engine(self, node: Schema) -> str:
         """A rule that the engine compiles from the schema itself."""
@@ -202,29 +230,25 @@ class SchemaRules:
             )
         return f"(BEGIN {content} END)" if least else f"(BEGIN ({content})? END)"
 
-    def _object(self, limits: Schema) -> str:
-        properties: dict[str, Any] = dict(limits.get("properties", {}))
-        required = list(limits.get("required", ()))
-        for name in required:
-            properties.setdefault(name, {})
-        others: Any = limits.get("additionalProperties", "properties" not in limits)
-        other = self._other(others, list(properties))
-        least, most = int(limits.get("minProperties", 0)), limits.get("maxProperties")
-        most = None if most is None else int(most)
+    def _object(self, form: Form) -> str:
+        other = self._other(form)
+        least, most = form.least, form.most
         # From the last property to the first: what may follow where so many were written, up to the
         # number from which on it makes no difference. None where nothing can make it right.
         top = max(least, 1 if most is None else most, 1)
         tails = [_more(other, count, least, most) for count in range(top + 1)]
-        for name, schema in reversed(properties.items()):
+        for name, schema in reversed(form.properties.items()):
+            needed = name in form.required
+            if schema is False and not needed:
+                continue
             pair = self._rules.rule(f"{_literal(name)} COLON {self.node(schema)}")
             found: list[str | None] = []
             for count in range(top + 1):
                 after = None if count == most else tails[min(count + 1, top)]
-                without = None if name in required else tails[count]
-                found.append(self._property(pair, count, after, without))
+                found.append(self._property(pair, count, after, None if needed else tails[count]))
             tails = found
         if tails[0] is None:
-            raise ValueError(f"no object has {least} to {most} of its properties")
+            raise ValueError("no object has as many properties as it asks for")
         return f"(OPEN {tails[0]} CLOSE)"
 
     def _property(
@@ -238,15 +262,23 @@ class SchemaRules:
             return self._rules.rule(written)
         return self._rules.rule(f"({written}) | {without}" if without else f"({written})?")
 
-    def _other(self, schema: Any, names: list[str]) -> str | None:
+    def _other(self, form: Form) -> str | None:
         """A property that is not listed; None where there may be none."""
-        if schema is False:
-            return None
+        listed = [f"~/{_escaped(name)}/" for name in form.properties]
+        found: list[str] = []
+        for pattern, schema in form.patterns.items():
+            text = self._quoted(pattern)
+            found.append(self._keyed([text, *listed], schema))
+            listed.append(f"~{text}")
+        if not form.closed:
+            found.append(self._keyed(listed, form.others))
+        return either(found) if found else None
+
+    def _keyed(self, limits: Sequence[str], schema: Any) -> str:
         key = "STRING"
-        if names:
+        if limits:
             key = self._rules.name().upper()
-            listed = "|".join(_escaped(name) for name in names)
-            self._rules.define(key, f"STRING & ~/{listed}/")
+            self._rules.define(key, " & ".join(["STRING", *limits]))
         return self._rules.rule(f"{key} COLON {self.node(schema)}")
 
 
@@ -281,46 +313,6 @@ def closed(schema: Any) -> Any:
     if "properties" in result and "allOf" not in node:
         result.setdefault("additionalProperties", False)
     return result
-
-
-def meant(schema: Schema) -> dict[str, Any]:
-    """A schema without annotations, with `nullable` written out."""
-    node = {
-        word: value
-        for word, value in schema.items()
-        if word not in ANNOTATIONS and not word.startswith("x-")
-    }
-    if node.get("format") not in FORMATS:
-        node.pop("format", None)
-    if node.pop("nullable", False):
-        if "enum" in node and None not in node["enum"]:
-            node["enum"] = [*node["enum"], None]
-        if "type" in node:
-            kinds = kinds_of(node)
-            node["type"] = kinds if "null" in kinds else [*kinds, "null"]
-        elif node and "enum" not in node:
-            return {"anyOf": [node, {"type": "null"}]}
-    return node
-
-
-def kinds_of(node: Schema) -> list[str]:
-    """The types of a schema of its own, `any` where it says nothing of them."""
-    kind: Any = node.get("type")
-    if kind is None:
-        if "properties" in node or "additionalProperties" in node:
-            return ["object"]
-        return ["array"] if "items" in node or "prefixItems" in node else ["any"]
-    kinds = cast("list[str]", kind) if isinstance(kind, list) else [kind]
-    if "number" in kinds:
-        kinds = [name for name in kinds if name != "integer"]
-    return kinds
-
-
-def typed(member: Any, kind: Any) -> Any:
-    """A member of `anyOf` with the type that stands beside it."""
-    if kind is None or not isinstance(member, Mapping):
-        return member
-    return {"type": kind, **cast("Schema", member)}
 
 
 def _is_any(value: Any, kinds: Sequence[str]) -> bool:

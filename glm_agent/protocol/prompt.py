@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..messages import Control, Generated, Piece
-from .rest import Rest
+from .rendering.rest import Rest
 
 
 class Encoder(Protocol):

@@ -15,41 +15,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
-from .json_grammar import kinds_of, meant, typed
 from .schema_check import Schema, resolve
+from .schema_words import kinds_of, meant, typed
+from .text_formats import PATTERNS
 
 ANY_TEXT = "TEXT"
 """The terminal of any text."""
 
 # References that lead through one another; a schema that leads back to itself adds no texts.
 _DEEPEST = 16
-
-_YEARS = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
-_LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
-_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
-_GROUP = "[0-9a-fA-F]{1,4}"
-
-
-def _ipv6() -> Iterator[str]:
-    """RFC 4291, 2.2: eight groups, the last two perhaps as IPv4, one row of zeros left out."""
-    for last, groups in ((_GROUP, 7), (_IPV4, 6)):
-        yield f"(?:{_GROUP}:){{{groups}}}{last}"
-        yield f"::(?:{_GROUP}:){{0,{groups - 1}}}{last}"
-        for before in range(1, groups):
-            yield f"(?:{_GROUP}:){{{before}}}:(?:{_GROUP}:){{0,{groups - 1 - before}}}{last}"
-    yield f"(?:(?:{_GROUP}:){{1,7}}|:):"
-
-
-_FORMATS = {
-    "date": (
-        rf"{_YEARS}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
-        rf"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP}-02-29"
-    ),
-    "uuid": "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
-    "ipv4": _IPV4,
-    "ipv6": "|".join(_ipv6()),
-}
 
 _BLANK = r"[ \t\r\n]*"
 _INTEGER = "-?(?:0|[1-9][0-9]*)"
@@ -125,8 +99,8 @@ def _own(node: Schema) -> Iterator[str | None]:
         yield f"/(?s:.{{{least},{'' if most is None else int(most)}}})/"
     if "pattern" in node:
         yield f"/{_delimited(whole(node['pattern']))}/"
-    if node.get("format") in _FORMATS:
-        yield f"/{_FORMATS[node['format']]}/"
+    if node.get("format") in PATTERNS:
+        yield f"/{PATTERNS[node['format']]}/"
 
 
 def _delimited(pattern: str) -> str:

@@ -70,11 +70,16 @@ def check_tools(tools: Sequence[ToolSpec]) -> None:
     for tool in tools:
         if tool.kind == "function":
             for place, problem in problems_of(tool.parameters):
-                where = f"parameters{''.join(f'.{step}' for step in place)}"
-                raise UnsupportedSchemaError(
-                    f"tool {tool.name!r}: {where}: {problem}; change the schema, or let the model "
-                    "write calls freely with Settings(constrain=False)"
-                )
+                raise unsupported(tool, problem, place)
+
+
+def unsupported(tool: ToolSpec, problem: str, place: Sequence[str] = ()) -> UnsupportedSchemaError:
+    """The error for a schema that cannot be held, because of a problem at a place in it."""
+    where = ".".join(("parameters", *place))
+    return UnsupportedSchemaError(
+        f"tool {tool.name!r}: {where}: {problem}; change the schema, or let the model "
+        "write calls freely with Settings(constrain=False)"
+    )
 
 
 def problems_of(schema: Schema) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from ..errors import UnsupportedSchemaError
 from ..messages import ToolSpec
 from .argument_forms import Form, forms_of
-from .json_grammar import JsonRules, SchemaRules, either, kinds_of, meant, typed
+from .json_grammar import JsonRules, SchemaRules, either
+from .parsing.xml_values import allowed, types_of
 from .raw_text import ANY_TEXT, spelled, texts_of, unlike, whole
-from .schema_check import Schema, resolve
-from .xml_values import allowed, types_of
+from .schema_check import Schema, resolve, unsupported
+from .schema_words import kinds_of, meant, typed
 
 TERMINALS = r"""
 VALUE: /(?s:.*)/ & ~/(?s:.*)<\/arg_value>(?s:.*)/
@@ -48,16 +48,13 @@ class XmlArguments:
             UnsupportedSchemaError: This format cannot hold the tool's schema.
         """
         try:
-            forms = forms_of(tool.parameters)
+            forms = forms_of(tool.parameters, tool.parameters)
             if not forms:
                 raise ValueError("no arguments satisfy them")
             held = _Tool(self.rules, self._line, tool.parameters)
             return either([self.rules.rule(held.form(form)) for form in forms])
         except ValueError as error:
-            raise UnsupportedSchemaError(
-                f"tool {tool.name!r}: parameters: {error}; change the schema, or let the model "
-                "write calls freely with Settings(constrain=False)"
-            ) from error
+            raise unsupported(tool, str(error)) from error
 
 
 class _Tool:
@@ -179,11 +176,11 @@ class _Tool:
         if set(node) == {"$ref"}:
             yield from self._others_than_texts(resolve(self._root, str(node["$ref"])), depth - 1)
         elif {"allOf", "patternProperties", "$ref"} & set(node):
-            yield from self._engine(node)
+            yield from self._combined(node)
         elif "anyOf" in node or "oneOf" in node:
             word = "anyOf" if "anyOf" in node else "oneOf"
             if len(node) > 1 + ("type" in node):
-                yield from self._engine(node)
+                yield from self._combined(node)
             else:
                 for member in node[word]:
                     yield from self._others_than_texts(typed(member, node.get("type")), depth)
@@ -199,10 +196,10 @@ class _Tool:
                 if kind != "string":
                     yield self._json.node({**node, "type": kind} if kind != "any" else {})
 
-    def _engine(self, node: Schema) -> Iterator[str]:
+    def _combined(self, node: Schema) -> Iterator[str]:
         kinds = (types_of(node, self._root) or _ALL) - {"string"}
         if kinds:
-            yield self._json.engine({**node, "type": sorted(kinds)})
+            yield self._json.node({**node, "type": sorted(kinds)})
 
 
 def _without(node: Schema, word: str) -> Schema:

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from glm_agent.protocol import TokenizerEncoder, encoder_for
-from glm_agent.protocol.glm4 import CONTROLS
+from glm_agent.protocol.rendering.glm4 import CONTROLS
 
 _WORDS = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"

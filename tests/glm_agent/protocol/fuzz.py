@@ -18,8 +18,8 @@ from itertools import groupby
 from glm_agent.events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
 from glm_agent.messages import Assistant, Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import Protocol
-from glm_agent.protocol.repairs import REPAIRS
-from glm_agent.protocol.stream import Glm4Parser
+from glm_agent.protocol.arguments.repairs import REPAIRS
+from glm_agent.protocol.parsing.stream import Glm4Parser
 
 TOOLS = (
     ToolSpec("get_weather", parameters={"type": "object"}),

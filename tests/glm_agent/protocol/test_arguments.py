@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from glm_agent.protocol.arguments import CUT, read_arguments
-from glm_agent.protocol.last_resort import repair_object
-from glm_agent.protocol.lenient import LenientError, read_object
-from glm_agent.protocol.repairs import REPAIRS
+from glm_agent.protocol.arguments.ladder import CUT, read_arguments
+from glm_agent.protocol.arguments.last_resort import repair_object
+from glm_agent.protocol.arguments.lenient import LenientError, read_object
+from glm_agent.protocol.arguments.repairs import REPAIRS
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from glm_agent.messages import Assistant, Generated, Message, Observation, ToolSpec, User
 from glm_agent.protocol import PromptBuilder, TokenizerEncoder, encoder_for, protocol_for
-from glm_agent.protocol.rendering import Place, Renderer
+from glm_agent.protocol.rendering.base import Place, Renderer
 
 from .conversations import FAMILIES, THINKING, XML, Chance
 

@@ -17,7 +17,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from glm_agent.errors import ConfigurationError
 from glm_agent.messages import Control
 from glm_agent.protocol import Decoder, TokenizerEncoder, encoder_for
-from glm_agent.protocol.glm4 import CONTROLS
+from glm_agent.protocol.rendering.glm4 import CONTROLS
 
 TEXTS = st.one_of(
     st.text(max_size=60),

@@ -13,7 +13,7 @@ import pytest
 
 from glm_agent.messages import Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import protocol_for
-from glm_agent.protocol.repairs import REPAIRS
+from glm_agent.protocol.arguments.repairs import REPAIRS
 
 GLM4 = protocol_for("glm-4")
 USER, OBSERVATION, END = "<|user|>", "<|observation|>", "<|endoftext|>"

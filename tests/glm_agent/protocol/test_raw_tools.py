@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from glm_agent.events import CallDelta, CallReady, CallStarted
 from glm_agent.messages import Assistant, Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import protocol_for
-from glm_agent.protocol.raw_tools import RAW_PARAMETER, as_function
+from glm_agent.protocol.rendering.raw_tools import RAW_PARAMETER, as_function
 
 from .conversations import FAMILIES, RAW, XML
 

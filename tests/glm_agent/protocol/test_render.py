@@ -24,7 +24,7 @@ from glm_agent.messages import (
     User,
 )
 from glm_agent.protocol import Decoder, Prompt, TokenizerEncoder, encoder_for, protocol_for
-from glm_agent.protocol.glm4 import CONTROLS, tools_text
+from glm_agent.protocol.rendering.glm4 import CONTROLS, tools_text
 
 GLM4 = protocol_for("glm-4")
 WEATHER = ToolSpec("get_weather", "查询天气", {"type": "object", "properties": {}})

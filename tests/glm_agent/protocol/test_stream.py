@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from glm_agent.events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
 from glm_agent.messages import Assistant, Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import ControlSplitter, protocol_for, split_controls
-from glm_agent.protocol.payload import PayloadTail
-from glm_agent.protocol.watch import GAP
+from glm_agent.protocol.parsing.payload import PayloadTail
+from glm_agent.protocol.parsing.watch import GAP
 
 GLM4 = protocol_for("glm-4")
 USER, OBSERVATION, END = "<|user|>", "<|observation|>", "<|endoftext|>"

@@ -7,9 +7,9 @@ import pytest
 from glm_agent.events import CallStarted, ReplyEvent, TextDelta, ThinkingDelta
 from glm_agent.messages import Control, Piece, ToolSpec
 from glm_agent.protocol import ParsedReply, protocol_for
-from glm_agent.protocol.stream import Glm4Parser
-from glm_agent.protocol.thinking import ThinkingParser
-from glm_agent.protocol.xml_stream import XmlParser45
+from glm_agent.protocol.parsing.stream import Glm4Parser
+from glm_agent.protocol.parsing.thinking import ThinkingParser
+from glm_agent.protocol.parsing.xml_stream import XmlParser45
 
 USER, OBSERVATION, END = "<|user|>", "<|observation|>", "<|endoftext|>"
 TOOLS = (

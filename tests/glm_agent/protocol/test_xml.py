@@ -18,9 +18,9 @@ import pytest
 from glm_agent.events import CallDelta, CallReady, CallStarted, TextDelta
 from glm_agent.messages import Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import ParsedReply, protocol_for
-from glm_agent.protocol.arguments import CUT
-from glm_agent.protocol.repairs import REPAIRS
-from glm_agent.protocol.xml_stream import XmlParser45, XmlParser47
+from glm_agent.protocol.arguments.ladder import CUT
+from glm_agent.protocol.arguments.repairs import REPAIRS
+from glm_agent.protocol.parsing.xml_stream import XmlParser45, XmlParser47
 
 GLM45, GLM47 = protocol_for("glm-4.5"), protocol_for("glm-4.7")
 USER, OBSERVATION = "<|user|>", "<|observation|>"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from glm_agent.events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, ThinkingDelta
 from glm_agent.messages import Assistant, Control, Piece, ToolCall, ToolSpec
 from glm_agent.protocol import ControlSplitter, StreamParser, protocol_for
-from glm_agent.protocol.stream import Glm4Parser
-from glm_agent.protocol.thinking import ThinkingParser
-from glm_agent.protocol.xml_stream import XmlParser45, XmlParser47
-from glm_agent.protocol.xml_tags import TAGS
+from glm_agent.protocol.parsing.stream import Glm4Parser
+from glm_agent.protocol.parsing.thinking import ThinkingParser
+from glm_agent.protocol.parsing.xml_stream import XmlParser45, XmlParser47
+from glm_agent.protocol.parsing.xml_tags import TAGS
 
 from .test_xml import BROKEN, FORM, MENDED, TOOLS
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glm_agent.protocol.xml_values import ANY, STRING, Value, allowed, read_value
+from glm_agent.protocol.parsing.xml_values import ANY, STRING, Value, allowed, read_value
 
 DEFS = {
     "$defs": {

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..messages import Assistant, Control, Message, Observation, Piece, ToolSpec, User
-from .prompt import Part, Prompt
+from ...messages import Assistant, Control, Message, Observation, Piece, ToolSpec, User
+from ..prompt import Part, Prompt
 
 PREFIX = (Control("[gMASK]"), Control("<sop>"))
 SYSTEM = Control("<|system|>")

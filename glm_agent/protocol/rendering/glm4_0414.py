@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from ..messages import (
+from ...messages import (
     Assistant,
     Control,
     Generated,
@@ -34,11 +34,11 @@ from ..messages import (
     ToolSpec,
     User,
 )
+from ..prompt import Part
 from . import glm4_text, rumination_text
+from .base import ASSISTANT, OBSERVATION, PREFIX, SYSTEM, USER, Place, Renderer, Variant, seen
 from .glm4 import function_text
-from .prompt import Part
 from .raw_tools import as_function, call_arguments
-from .rendering import ASSISTANT, OBSERVATION, PREFIX, SYSTEM, USER, Place, Renderer, Variant, seen
 
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 _CLOSE = "</think>"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..events import ReplyEvent, TextDelta
-from ..messages import ToolCall
+from ...events import ReplyEvent, TextDelta
+from ...messages import ToolCall
 
 # A newline may be there as two characters, backslash and n (sglang#12456).
 _BLANK = re.compile(r"(?:\s|\\n)*")

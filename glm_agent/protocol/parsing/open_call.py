@@ -5,8 +5,8 @@ Does not do: finding the call's name (`stream.py`), reading the payload (`argume
 
 from __future__ import annotations
 
-from ..messages import ToolCall
-from .arguments import CUT, Arguments, read_arguments
+from ...messages import ToolCall
+from ..arguments.ladder import CUT, Arguments, read_arguments
 from .payload import SEGMENT, AfterPayload, ObjectEnd, PayloadTail
 
 # What goes on with arguments that seemed closed.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..messages import ToolSpec
+from ...messages import ToolSpec
 
 INSTRUCTIONS = """\
 你是一个专业的深度研究助手，通过提供的工具与模拟浏览器交互，来帮助用户完成深度信息调研和报告撰写任务。今年是 2025 年。

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from ..messages import ToolCall
+from ...messages import ToolCall
 from .xml_call import XmlCall
 from .xml_gaps import Gap
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from ..events import CallDelta, CallReady, ReplyEvent
-from ..messages import Piece, ToolCall, ToolSpec
-from .arguments import CUT, read_arguments
-from .reply import StreamParser
+from ...events import CallDelta, CallReady, ReplyEvent
+from ...messages import Piece, ToolCall, ToolSpec
+from ..arguments.ladder import CUT, read_arguments
+from ..reply import StreamParser
 
 RAW_PARAMETER = {"python": "code", "simple_browser": "actions", "cogview": "prompt"}
 """The one parameter under which a raw tool is offered as a function."""

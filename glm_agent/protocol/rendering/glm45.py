@@ -22,7 +22,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from ..messages import (
+from ...messages import (
     Assistant,
     Control,
     Generated,
@@ -34,11 +34,11 @@ from ..messages import (
     ToolSpec,
     User,
 )
-from . import rendering
-from .prompt import Part
+from ..prompt import Part
+from ..reply import split_controls
+from . import base as rendering
+from .base import ASSISTANT, OBSERVATION, PREFIX, SYSTEM, USER, Place, Renderer, joined, seen
 from .raw_tools import as_function, call_arguments
-from .rendering import ASSISTANT, OBSERVATION, PREFIX, SYSTEM, USER, Place, Renderer, joined, seen
-from .reply import split_controls
 from .rest import Rest
 
 THINK, END_THINK = Control("<think>"), Control("</think>")

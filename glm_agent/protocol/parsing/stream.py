@@ -32,9 +32,9 @@ import re
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
-from ..messages import Control, Piece, ToolCall, ToolSpec
-from .arguments import Arguments, read_arguments
+from ...events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
+from ...messages import Control, Piece, ToolCall, ToolSpec
+from ..arguments.ladder import Arguments, read_arguments
 from .late import read_late
 from .open_call import OpenCall
 from .payload import ANSWER, CALL, SEGMENT, STOPS, PayloadTail

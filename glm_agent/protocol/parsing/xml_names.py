@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..messages import ToolSpec
-from .arguments import read_arguments
+from ...messages import ToolSpec
+from ..arguments.ladder import read_arguments
 
 # What a name is made of, whatever it means. Longer ones are prose.
 _NAME = re.compile(r"[^\s<>{}\[\]()\"'`,;\\]+")

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, takewhile
 
-from ..messages import Assistant, Message, User
-from .prompt import Block, Encoder, Prompt
-from .rendering import Place, Renderer, places
+from ...messages import Assistant, Message, User
+from ..prompt import Block, Encoder, Prompt
+from .base import Place, Renderer, places
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ..messages import ToolSpec
+from ...messages import ToolSpec
 
 GAP = 64  # how much white space may stand between a name and what follows
 LONGEST_NAME = 256

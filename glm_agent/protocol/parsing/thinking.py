@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from ..events import CallReady, CallStarted, ReplyEvent, ThinkingDelta
-from ..messages import Control, Piece, ToolCall
-from .reply import StreamParser
+from ...events import CallReady, CallStarted, ReplyEvent, ThinkingDelta
+from ...messages import Control, Piece, ToolCall
+from ..reply import StreamParser
 from .stream import SEGMENT
 from .xml_stream import OPEN, TAGS
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .arguments import Arguments, read_arguments
+from ..arguments.ladder import Arguments, read_arguments
 from .payload import ObjectEnd, PayloadTail
 from .watch import GAP, LANGUAGES, Evidence, Names, match_envelope
 

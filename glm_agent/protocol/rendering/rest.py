@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..messages import Control, Generated, Piece
+from ...messages import Control, Generated, Piece
 
 if TYPE_CHECKING:
-    from .prompt import Encoder
+    from ..prompt import Encoder
 
 BEGIN, END = "<think>", "</think>"
 _CALL, _END_CALL, _SEGMENT = "<tool_call>", "</tool_call>", "<|assistant|>"

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import ClassVar
 
-from ..events import ReplyEvent
-from ..messages import Piece, ToolCall, ToolSpec
+from ...events import ReplyEvent
+from ...messages import Piece, ToolCall, ToolSpec
 from .stream import CALL, SEGMENT, STOPS
 from .xml_call import JsonBody, XmlCall
 from .xml_gaps import Written

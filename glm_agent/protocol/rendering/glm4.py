@@ -18,10 +18,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ..messages import Assistant, Control, Message, Observation, Piece, System, ToolCall, ToolSpec
-from . import glm4_text, rendering
-from .prompt import Part, Prompt
-from .rendering import ASSISTANT, CONTROLS, OBSERVATION, PREFIX, STOPS, SYSTEM, USER, Place, seen
+from ...messages import Assistant, Control, Message, Observation, Piece, System, ToolCall, ToolSpec
+from ..prompt import Part, Prompt
+from . import base as rendering
+from . import glm4_text
+from .base import ASSISTANT, CONTROLS, OBSERVATION, PREFIX, STOPS, SYSTEM, USER, Place, seen
 
 __all__ = ["CONTROLS", "NAME", "STOPS", "Glm4Renderer", "Variant", "render", "tools_text"]
 

@@ -14,11 +14,11 @@ import json
 import re
 from collections.abc import Callable
 
-from ..events import CallDelta, CallReady, CallStarted, ReplyEvent
-from ..messages import ToolCall, ToolSpec
-from .arguments import CUT, read_arguments
-from .raw_tools import raw_payload
-from .repairs import REPAIRS
+from ...events import CallDelta, CallReady, CallStarted, ReplyEvent
+from ...messages import ToolCall, ToolSpec
+from ..arguments.ladder import CUT, read_arguments
+from ..arguments.repairs import REPAIRS
+from ..rendering.raw_tools import raw_payload
 from .stream import PayloadTail
 from .xml_values import STRING, allowed, read_value
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .arguments import read_arguments
+from ..arguments.ladder import read_arguments
 
 ANY: frozenset[str] = frozenset()
 """No type is known: JSON if it reads as JSON, else text."""

@@ -1,0 +1,4 @@
+"""Prompts: a transcript written in each family's wire format.
+
+Does not do: reading replies (see `parsing`).
+"""
