@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from .schema_check import Schema, resolve
@@ -26,11 +26,13 @@ _DEEPEST = 16
 class Form:
     """One way of calling a tool.
 
-    `others` is the schema of further arguments, None where nothing is said of them. `patterns` are
-    the same for names that a regular expression finds.
+    `lists` says whether properties are listed at all, be it none. `others` is the schema of further
+    arguments, None where nothing is said of them; `patterns` are the same for names that a regular
+    expression finds. `least` and `most` limit how many arguments there are.
     """
 
     properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lists: bool = False
     required: tuple[str, ...] = ()
     others: Any = None
     patterns: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -40,7 +42,7 @@ class Form:
     @property
     def closed(self) -> bool:
         """Whether there are no other arguments than the listed ones."""
-        return self.others is False or (self.others is None and bool(self.properties))
+        return self.others is False or (self.others is None and self.lists)
 
     def possible(self) -> bool:
         """Whether all that is required may be there, in the number that is allowed."""
@@ -73,6 +75,7 @@ def _forms(schema: Any, root: Schema, depth: int) -> list[Form]:
     found = [
         Form(
             dict(node.get("properties", {})),
+            "properties" in node,
             tuple(node.get("required", ())),
             node.get("additionalProperties"),
             dict(node.get("patternProperties", {})),
@@ -104,6 +107,7 @@ def _merged(one: Form, other: Form) -> Form:
     limits = [form.most for form in (one, other) if form.most is not None]
     return Form(
         properties,
+        one.lists or other.lists,
         tuple(dict.fromkeys([*one.required, *other.required])),
         _all_of(one.others, other.others),
         {**one.patterns, **other.patterns},
@@ -143,7 +147,8 @@ def _completed(form: Form) -> Form:
         for pattern, also in form.patterns.items():
             if re.search(pattern, name):
                 properties[name] = schema = _all_of(schema, also)  # noqa: PLW2901
-    others = form.others
-    if others is None and not form.properties:
-        others = True
-    return Form(properties, form.required, others, form.patterns, form.least, form.most)
+    return replace(
+        form,
+        properties=properties,
+        others=True if not form.closed and form.others is None else form.others,
+    )

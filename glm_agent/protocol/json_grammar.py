@@ -24,10 +24,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from .argument_forms import Form, forms_of
+from .parsing.xml_values import types_of
 from .schema_check import TYPES, Schema, resolve
 from .schema_words import kinds_of, meant, typed
 from .text_formats import PATTERNS
-from .xml_values import types_of
 
 _W = r"(?: ?(?:\r?\n[ \t]{0,60})?)"
 _HEX = "[0-9a-fA-F]"
@@ -185,7 +185,10 @@ class SchemaRules:
             forms = forms_of(node, self._root)
             if not forms:
                 raise ValueError("no object satisfies it")
-            self._rules.define(name, either([self._object(form) for form in forms]))
+            if any(form.patterns for form in forms):
+                self._rules.define(name, self.engine(node))
+            else:
+                self._rules.define(name, either([self._object(form) for form in forms]))
         return self._references[key]
 
     def engine(self, node: Schema) -> str:
@@ -264,22 +267,14 @@ class SchemaRules:
 
     def _other(self, form: Form) -> str | None:
         """A property that is not listed; None where there may be none."""
-        listed = [f"~/{_escaped(name)}/" for name in form.properties]
-        found: list[str] = []
-        for pattern, schema in form.patterns.items():
-            text = self._quoted(pattern)
-            found.append(self._keyed([text, *listed], schema))
-            listed.append(f"~{text}")
-        if not form.closed:
-            found.append(self._keyed(listed, form.others))
-        return either(found) if found else None
-
-    def _keyed(self, limits: Sequence[str], schema: Any) -> str:
+        if form.closed:
+            return None
         key = "STRING"
-        if limits:
+        if form.properties:
             key = self._rules.name().upper()
-            self._rules.define(key, " & ".join(["STRING", *limits]))
-        return self._rules.rule(f"{key} COLON {self.node(schema)}")
+            listed = "|".join(_escaped(name) for name in form.properties)
+            self._rules.define(key, f"STRING & ~/{listed}/")
+        return self._rules.rule(f"{key} COLON {self.node(form.others)}")
 
 
 def _more(pair: str | None, count: int, least: int, most: int | None) -> str | None:
