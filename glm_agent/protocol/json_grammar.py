@@ -240,7 +240,7 @@ class SchemaRules:
         # number from which on it makes no difference. None where nothing can make it right.
         top = max(least, 1 if most is None else most, 1)
         tails = [_more(other, count, least, most) for count in range(top + 1)]
-        for name, schema in reversed(form.properties.items()):
+        for name, schema in reversed(list(form.properties.items())):
             needed = name in form.required
             if schema is False and not needed:
                 continue

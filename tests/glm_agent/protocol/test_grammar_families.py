@@ -143,7 +143,7 @@ def test_what_the_renderer_writes_is_admitted(
             continue
         stop = OBSERVATION if calls else USER
         opening = protocol.render([], tools).opening
-        where = {"family": family, "opening": opening}
+        where: dict[str, Any] = {"family": family, "opening": opening}
         assert judge.admits(tools, *pieces, stop, **where), (pieces, [t.parameters for t in tools])
         needs_call = bool(calls) and not with_text
         assert judge.admits(tools, *pieces, stop, choice="required", **where) is needs_call

@@ -128,7 +128,7 @@ def test_thinking(
     call = call.replace("</arg_value>", f"</arg_value>{line}") + "<|observation|>"
     answer = f"{line}Hello<|user|>"
     reply = tagged(thinking + (answer if choice == "none" else call))
-    where = {"choice": choice, "family": family, "opening": opening}
+    where: dict[str, Any] = {"choice": choice, "family": family, "opening": opening}
     assert judge.admits(TOOLS, *reply, **where) is admitted
     if choice in ("none", "auto"):
         assert judge.admits(TOOLS, *tagged(thinking + answer), **where) is admitted
@@ -376,7 +376,7 @@ THOUGHTS: dict[str, str] = {
     f'{DONE}\nget_weather\n{{"town": "Bonn"}}<|observation|>': "",
     "Hm.<|user|>": "",
     f"{CALL}<|observation|>": "",
-    "Hm.</think": "",
+    "Hm.</think<|user|>": "",
 }
 
 
