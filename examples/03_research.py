@@ -21,7 +21,8 @@ def quoted(result: RunResult) -> dict[str, str]:
 
 def main() -> None:
     agent = Agent(tools=["simple_browser"])
-    for question in ("How tall is the Halden Lighthouse?",):
+    questions = ("When was the Halden Lighthouse completed?", "Who designed the Karsten Bridge?")
+    for question in questions:
         result = agent.run_sync(question)
         print("you:   ", question)
         for call in result.calls:

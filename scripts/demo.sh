@@ -12,6 +12,6 @@ say '2. Functions: a registry in YAML, a function of yours.'
 "$agent" run --model embedded --tools "$here/examples/04_yaml_agent/tools.yaml" 'What is the weather like in Lisbon?'
 
 say '3. Browsing: search, open a page, quote it.'
-"$agent" run --model embedded 'How tall is the Halden Lighthouse?'
+"$agent" run --model embedded 'When was the Halden Lighthouse completed?'
 
 printf '\nYour turn: %s chat\n' "$agent"

@@ -26,7 +26,7 @@ from glm_agent.cli.render import LiveOutput
 from glm_agent.cli.terminal import RichScreen
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "run.svg"
-QUESTIONS = ("What is 37 * 43?", "How tall is the Halden Lighthouse?")
+QUESTIONS = ("What is 37 * 43?", "When was the Halden Lighthouse completed?")
 WIDTH = 84
 THEME = TerminalTheme(
     (22, 24, 29),

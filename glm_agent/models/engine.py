@@ -119,10 +119,10 @@ class Engine:
         self, prompt: Sequence[int], session: Any, stopped: Callable[[], bool], work: Work
     ) -> tuple[KvCache, torch.Tensor | None]:
         """A cache that holds `prompt`, and the logits after it; None when `stopped()` before."""
-        cache = self.caches.take(self.model, TokenIds(prompt), session)
-        cache.begin()
-        work.cached = len(cache)
         try:
+            cache = self.caches.take(self.model, TokenIds(prompt), session)
+            cache.begin()
+            work.cached = len(cache)
             return cache, cache.read(prompt[len(cache) :], stopped)
         except RuntimeError as error:
             if not (_is_out_of_memory(error) and len(self.caches)):

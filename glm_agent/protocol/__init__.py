@@ -4,6 +4,9 @@
     prompt = protocol.render(messages, tools)
     reply = protocol.parse(text, tools, stop="<|observation|>")
 
+`families` holds the table of formats and `guess` tells which one a model speaks; `rendering` writes
+prompts, `parsing` reads replies, `arguments` mends payloads, `grammar` holds a model to the format.
+
 Pure functions over `glm_agent.messages`: no I/O, no torch. Does not do: talking to models.
 """
 

@@ -108,7 +108,7 @@ def test_data_analysis(capsys: pytest.CaptureFixture[str], own_folder: Path) -> 
 @embedded
 def test_research(capsys: pytest.CaptureFixture[str]) -> None:
     turn = output_of("03_research.py", capsys)
-    fact = "The Halden Lighthouse is 42 metres tall."
+    fact = "The Halden Lighthouse was completed in 1887."
     assert "browse: search(" in turn
     assert "browse: mclick(" in turn
     assert f"{fact} 【7†source】" in turn

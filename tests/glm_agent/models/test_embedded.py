@@ -83,9 +83,9 @@ def test_it_picks_an_option_by_its_word(model: TransformersModel) -> None:
 
 
 def test_it_searches_opens_and_quotes(model: TransformersModel) -> None:
-    result = Agent(model, ["simple_browser"]).run_sync("How tall is the Halden Lighthouse?")
+    result = Agent(model, ["simple_browser"]).run_sync("When was the Halden Lighthouse completed?")
     assert [call.name for call in result.calls] == ["simple_browser", "simple_browser"]
-    assert "42 metres" in result.answer
+    assert "1887" in result.answer
     assert re.search(r"【7†source】", result.answer)
 
 
@@ -120,4 +120,4 @@ async def test_its_score_holds(model: TransformersModel, anyio_backend: str) -> 
     scores = await evaluate(model, 50)
     right, asked = (sum(pair[i] for pair in scores.values()) for i in (0, 1))
     assert asked == 50
-    assert right >= 15  # 17 when these weights were shipped; raise it with better ones
+    assert right >= 34  # 37 when these weights were shipped; raise it with better ones
