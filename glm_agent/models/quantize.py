@@ -126,9 +126,8 @@ def _config(name: str, device: torch.device, dtype: torch.dtype) -> Any:
         return BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
         )
+    from torchao import quantization as ao
     from transformers import TorchAoConfig
-
-    ao: Any = import_module("torchao.quantization")  # of an extra, so it may not be there to check
 
     if name == "int8":
         return TorchAoConfig(ao.Int8WeightOnlyConfig())

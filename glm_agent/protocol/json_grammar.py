@@ -2,8 +2,8 @@ r"""From a JSON Schema to the rules of a grammar that admits the JSON that satis
 
 The grammar is in llguidance's dialect of Lark. Structure (objects, arrays, alternatives,
 references) and plain values are rules of our own, so that all JSON escapes, indented JSON and the
-spaces that models write are admitted; what needs arithmetic over text (ranges, patterns, formats,
-`allOf`) is left to the engine's own compiler, `%json`.
+spaces that models write are admitted; what needs arithmetic over text (ranges, patterns, `allOf` of
+anything but objects) is left to the engine's own compiler, `%json`.
 
 Where a schema leaves things open, this is what is meant:
 
