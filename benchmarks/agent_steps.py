@@ -32,6 +32,7 @@ from glm_agent.models import Reply, Request, TransformersModel
 from glm_agent.models.base import Chunk, Finish
 from glm_agent.models.load import embedded_folder
 from glm_agent.protocol import Prompt
+from glm_agent.protocol.prompt import Encoder
 
 REPLY = 16  # tokens of each reply
 
@@ -88,7 +89,7 @@ def build(folder: Path, small: bool) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
-def observation(tokens: int, step: int) -> str:
+def observation(encoder: Encoder, tokens: int, step: int) -> str:
     """Some text of about so many tokens that was not seen before."""
     source = random.Random(step)
     words = (
@@ -105,13 +106,15 @@ def observation(tokens: int, step: int) -> str:
         "21",
         ".",
     )
-    return " ".join(source.choice(words) for _ in range(tokens * 9 // 16))  # 1.8 tokens a word
+    text = [source.choice(words) for _ in range(tokens)]
+    count = len(encoder.text(" ".join(text)))
+    return " ".join(text[: tokens * tokens // count])
 
 
 async def ours(folder: Path, options: argparse.Namespace) -> tuple[Steps, list[list[Message]]]:
     """glm-agent's times, and the messages that each step was asked with."""
     model = Timed(folder, device=options.device, dtype="float32", protocol="glm-4", lookup=0)
-    await model.load()
+    encoder = (await model.load()).encoder
     steps = Steps("glm-agent")
     asked: list[list[Message]] = []
     transcript = Transcript([System("You are an agent."), User("Find out about the weather.")])
@@ -128,7 +131,7 @@ async def ours(folder: Path, options: argparse.Namespace) -> tuple[Steps, list[l
         steps.seconds.append(model.first - started)
         steps.computed.append(usage.computed_tokens - usage.completion_tokens + 1)
         transcript.append(reply.message)
-        transcript.append(Observation(observation(options.observation, step)))
+        transcript.append(Observation(observation(encoder, options.observation, step)))
     await model.aclose()
     return steps, asked
 
