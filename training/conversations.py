@@ -18,7 +18,8 @@ from .pools import Pools
 from .turns import Turn
 
 PYTHON = ToolSpec("python", kind="python")
-DRILLS = 0.5  # of training conversations about functions: short schemas, many questions
+DRILLS = 0.4  # of training conversations about functions: short schemas, many questions
+INVENTED = 0.2  # of the functions in training; fewer than in the tasks, as they are learnt first
 BROWSER = ToolSpec("simple_browser", kind="simple_browser")
 REFUSAL = "I have no tool for that, and I do not know it myself."
 
@@ -119,7 +120,9 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
     if kind != "function" and rng.random() < (0.75 if train else 0.6):
         count = 0
     if count:
-        first, spec, function = functions.turn(pools, train)
+        first, spec, function = (
+            functions.turn(pools, train, INVENTED) if train else functions.turn(pools, train)
+        )
         offered = [(first, spec, function), *functions.others(function, pools, train, count - 1)]
         if kind == "function":
             made.turns += [turn for turn, _, _ in offered] if train else [first]

@@ -391,7 +391,7 @@ def drill(pools: Pools, count: int, turns: int) -> tuple[list[Turn], list[ToolSp
     known = [f for f in BANK if not held_out(f.name)]
     found: dict[str, tuple[Function, ToolSpec]] = {}
     while len(found) < count:
-        function = invent(pools) if rng.random() < 0.4 else rng.choice(known)
+        function = invent(pools) if rng.random() < 0.25 else rng.choice(known)
         short = slim(disguised(function, pools), rng)
         if short is not None and short.name not in ("python", "simple_browser"):
             found[short.name] = (short, spec_of(short, rng, set()))

@@ -127,6 +127,28 @@ def optimizers(model: GlmForCausalLM, lr: float, muon_lr: float) -> list[torch.o
     ]
 
 
+def deepened(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
+    """The weights of a shallower model, with copies of its inner layers that do nothing at first.
+
+    A copy's two projections into the residual stream are zero, so the deeper model computes what the
+    shallower one did, and its further layers start from features that are already of use.
+    """
+    old = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("model.layers."))
+    if not old <= layers <= 2 * old - 1:
+        raise SystemExit(f"--layers must be {old} to {2 * old - 1} to go on from {old} layers")
+    # Layer 0 stays single; the layers in the middle are doubled first.
+    doubled = sorted(range(1, old), key=lambda i: abs(i - old / 2))[: layers - old]
+    sources = [(i, new) for i in range(old) for new in ((False, True) if i in doubled else (False,))]
+    made = {name: value for name, value in state.items() if not name.startswith("model.layers.")}
+    for index, (source, new) in enumerate(sources):
+        for name, value in state.items():
+            if name.startswith(f"model.layers.{source}."):
+                rest = name.removeprefix(f"model.layers.{source}.")
+                silent = new and rest in ("self_attn.o_proj.weight", "mlp.down_proj.weight")
+                made[f"model.layers.{index}.{rest}"] = value * 0 if silent else value.clone()
+    return made
+
+
 def loss_of(
     model: GlmForCausalLM,
     body: Any,
@@ -190,7 +212,9 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--muon-lr", type=float, default=3e-3)
     parser.add_argument(
-        "--resume", type=Path, help="a checkpoint (.pt) to start the conversations from"
+        "--resume",
+        type=Path,
+        help="a checkpoint (.pt) to start the conversations from; it may have fewer layers",
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -208,7 +232,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     model = GlmForCausalLM(config(tokenizer, args.hidden, args.layers, args.ffn)).to(device)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}", flush=True)
     if args.resume:
-        model.load_state_dict(torch.load(args.resume, weights_only=True))
+        model.load_state_dict(deepened(torch.load(args.resume, weights_only=True), args.layers))
         args.copy_minutes = 0
     rng = np.random.default_rng(args.seed)
     opts = optimizers(model, args.lr, args.muon_lr)

@@ -16,6 +16,7 @@ from glm_agent.messages import Assistant, ToolSpec, User
 from glm_agent.models import Reply, Request, Settings, TransformersModel
 from glm_agent.models.constraint import Constrainer
 from glm_agent.models.load import EMBEDDED_FOLDER
+from glm_agent.protocol import protocol_for
 from glm_agent.protocol.grammar import grammar_of
 from training.conversations import stream
 
@@ -204,6 +205,36 @@ async def test_a_choice_needs_the_grammar(babbler: Path) -> None:
         await reply_of(model, tools=(WEATHER,), tool_choice="required", constrain=False)
     with pytest.raises(ConfigurationError, match="did you mean 'get_weather'"):
         await reply_of(model, tools=(WEATHER,), tool_choice="get_wether")
+    await model.aclose()
+
+
+@pytest.mark.parametrize("family", ["glm-4-0414", "glm-4.5", "glm-4.7", "glm-5"])
+async def test_other_families_are_held_after_their_prompt_s_opening(family: str, tmp_path) -> None:
+    """With thinking off, the prompt has ended it, and no second one may follow."""
+    from .tiny import CONTROLS, build_checkpoint
+
+    protocol = protocol_for(family)
+    if family in ("glm-4.5", "glm-4.7", "glm-5"):
+        protocol = protocol.having(enable_thinking=False)
+    controls = tuple(dict.fromkeys([*CONTROLS, *protocol.controls]))
+    folder = build_checkpoint(tmp_path / family, context=4096, controls=controls)
+    pick = function(
+        "pick",
+        "",
+        "one",
+        "n",
+        one={"enum": ["a b", "c", 7]},
+        n={**INTEGER, "minimum": 1, "maximum": 9},
+    )
+    model = TransformersModel(folder, protocol=protocol)
+    for seed in range(5):
+        replied = await reply_of(
+            model, tools=(pick,), tool_choice="pick", seed=seed, temperature=1.5, max_tokens=100
+        )
+        (call,) = replied.message.calls
+        assert (call.error, call.repairs, replied.message.stop) == (None, (), "<|observation|>")
+        assert (replied.message.text, replied.message.thinking) == ("", "")
+        jsonschema.validate(call.arguments, pick.parameters)
     await model.aclose()
 
 
