@@ -29,7 +29,7 @@ from ..web.text import one_line
 from .actions import Action, Broken, Click, Open, Search, parse_actions
 
 if TYPE_CHECKING:
-    from ..web.extraction import Page, View
+    from ..web.reading import Page, View
 
 logger = logging.getLogger(__name__)
 
@@ -270,7 +270,7 @@ class SimpleBrowser:
             if page is None:
                 raise FetchError("no such document")
             return page
-        from ..web.extraction import extract
+        from ..web.reading import extract
 
         fetched = self._fetcher.fetch(url)
         return extract(fetched.body, fetched.url, fetched.content_type, view=view)

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .extraction import Link, Page, extract
     from .fetch import Fetched, Fetcher, FetchError
     from .index import DocumentIndex
+    from .reading import Link, Page, View, extract, readable
     from .search import Hit, SearchError, SearchProvider
 
 __all__ = [
@@ -26,7 +26,9 @@ __all__ = [
     "Page",
     "SearchError",
     "SearchProvider",
+    "View",
     "extract",
+    "readable",
 ]
 
 _HOME = {
@@ -35,11 +37,13 @@ _HOME = {
     "Fetched": "fetch",
     "Fetcher": "fetch",
     "Hit": "search",
-    "Link": "extraction",
-    "Page": "extraction",
+    "Link": "reading",
+    "Page": "reading",
     "SearchError": "search",
     "SearchProvider": "search",
-    "extract": "extraction",
+    "View": "reading",
+    "extract": "reading",
+    "readable": "reading",
 }
 
 

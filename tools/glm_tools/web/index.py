@@ -26,7 +26,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from glm_agent.errors import ConfigurationError
 
-from .extraction import Page, View, extract
+from .reading import Page, View, extract
 from .search import Hit
 from .text import one_line
 

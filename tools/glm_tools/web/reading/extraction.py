@@ -19,9 +19,9 @@ from typing import Literal
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
+from ..text import neutral, one_line, plain
 from .charset import decode
 from .markdown import Link, Links, to_markdown
-from .text import neutral, one_line, plain
 
 __all__ = ["Link", "Page", "View", "extract"]
 

@@ -17,7 +17,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4.element import CData, NavigableString, PageElement, Tag
 
-from .text import one_line, plain
+from ..text import one_line, plain
 
 _BLOCKS = frozenset(
     [
