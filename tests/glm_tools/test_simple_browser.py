@@ -281,10 +281,10 @@ async def test_pages_in_other_charsets(site: Site) -> None:
     assert page.text == f"TITLE: 新闻\n\n\nURL: {site.url('/a')}\n朱镕基在北京\nVisible: 0% - 100%"
 
 
-async def test_documents_and_empty_pages_are_no_sources(site: Site) -> None:
-    site.page("/pdf", b"%PDF-1.7", kind="application/pdf")
+async def test_archives_and_empty_pages_are_no_sources(site: Site) -> None:
+    site.page("/zip", b"PK\x03\x04", kind="application/zip")
     site.page("/script", "<script>render()</script>")
-    for path in ("/pdf", "/script"):
+    for path in ("/zip", "/script"):
         (page,) = await local(site).act(f'open_url("{site.url(path)}")')
         assert page.text.endswith(f"Error: Failed to load page w/ URL: {site.url(path)}")
 

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from glm_tools.web.fetch import AddressRefused, Fetcher, FetchError, FetchTimeout, checked_url
+from glm_tools.web.fetch import AddressRefused, Fetcher, FetchError, FetchTimeout
+from glm_tools.web.guard import Guard, allowed_domains
 
 from glm_agent.errors import ConfigurationError
 
@@ -18,6 +19,12 @@ from ..conftest import Site
 def fetcher(site: Site, **settings: Any) -> Fetcher:
     settings = {"timeout": 10.0, "allow_private": [site.address]} | settings
     return Fetcher(**settings)
+
+
+def guarded(site: Site, *addresses: str, **settings: Any) -> Fetcher:
+    """Whatever name is asked for leads to `addresses`; the port is not what refuses."""
+    guard = Guard(ports={80, site.port}, resolver=resolver(*addresses), **settings)
+    return Fetcher(guard=guard)
 
 
 def resolver(*addresses: str) -> Any:
@@ -81,15 +88,16 @@ def test_an_error_status_is_an_error(site: Site, status: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
-        ("application/pdf", b"%PDF-1.7"),
-        ("text/html", b"%PDF-1.7 x"),
+        ("application/pdf", b"no such thing"),
         ("", b"PK\x03\x04"),
+        ("application/zip", b"PK\x03\x04"),
         ("image/png", b"x"),
-        ("application/octet-stream", b"x"),
+        ("text/html", b"\x89PNG\r\n"),
+        ("application/octet-stream", b"\0\1\2"),
     ],
 )
-def test_documents_and_pictures_are_not_text(site: Site, kind: str, body: bytes) -> None:
-    with pytest.raises(FetchError, match="text"):
+def test_archives_and_pictures_are_not_read(site: Site, kind: str, body: bytes) -> None:
+    with pytest.raises(FetchError, match="read"):
         fetcher(site).fetch(site.page("/", body, kind=kind))
 
 
@@ -185,22 +193,21 @@ def test_a_server_that_never_answers(site: Site) -> None:
     ],
 )
 def test_loopback_in_every_spelling_is_refused(site: Site, host: str) -> None:
-    with pytest.raises(FetchError):
-        Fetcher().fetch(f"http://{host}:{site.port}/")
+    site.page("/", "secret")
+    with pytest.raises(FetchError, match=r"not public|cannot be resolved"):
+        Fetcher(guard=Guard(ports={site.port})).fetch(f"http://{host}:{site.port}/")
     assert site.seen == []
 
 
 def test_a_name_that_leads_home_is_refused(site: Site) -> None:
     with pytest.raises(AddressRefused, match="not public"):
-        Fetcher(resolver=resolver("127.0.0.1")).fetch(f"http://pages.example:{site.port}/")
+        guarded(site, "127.0.0.1").fetch(f"http://pages.example:{site.port}/")
     assert site.seen == []
 
 
 def test_one_private_address_among_public_ones_is_enough(site: Site) -> None:
     with pytest.raises(AddressRefused):
-        Fetcher(resolver=resolver("93.184.216.34", "127.0.0.1")).fetch(
-            f"http://pages.example:{site.port}/"
-        )
+        guarded(site, "93.184.216.34", "127.0.0.1").fetch(f"http://pages.example:{site.port}/")
     assert site.seen == []
 
 
@@ -209,7 +216,8 @@ def test_the_checked_address_is_the_one_dialled(site: Site) -> None:
     resolve = resolver("127.0.0.1")
     url = f"http://pages.example:{site.port}/"
     site.page("/", "x")
-    Fetcher(allow_private=[f"pages.example:{site.port}"], resolver=resolve).fetch(url)
+    guard = Guard([f"pages.example:{site.port}"], resolver=resolve)
+    Fetcher(guard=guard).fetch(url)
     assert resolve.calls == ["pages.example"]
     assert site.seen[0][1]["Host"] == f"pages.example:{site.port}"
 
@@ -251,13 +259,118 @@ def test_proxies_and_credentials_of_the_environment_are_ignored(
     assert "Authorization" not in site.seen[0][1]
 
 
-def test_no_cookie_is_kept(site: Site) -> None:
+def test_cookies_live_while_a_page_is_loaded(site: Site) -> None:
     site.page("/end", "x")
     both = fetcher(site)
-    both.fetch(site.page("/", "", status=302, Location="/end", Set_Cookie="a=1"))
+    both.fetch(site.page("/", "", status=302, Location="/end", Set_Cookie="a=1; Path=/"))
     both.fetch(site.url("/end"))
-    assert len(site.seen) == 3
-    assert all("Cookie" not in headers for _, headers in site.seen)
+    assert [headers.get("Cookie") for _, headers in site.seen] == [None, "a=1", None]
+
+
+def test_cookies_do_not_cross_to_another_host(site: Site) -> None:
+    other = f"localhost:{site.port}"
+    site.page("/end", "x")
+    cookie = "a=1; Domain=localhost; Path=/"
+    start = site.page("/", "", status=302, Location=f"http://{other}/end", Set_Cookie=cookie)
+    fetcher(site, allow_private=[site.address, other]).fetch(start)
+    assert [headers.get("Cookie") for _, headers in site.seen] == [None, None]
+
+
+def test_the_body_of_a_redirect_is_not_read(site: Site) -> None:
+    bomb = gzip.compress(b"\0" * 20_000_000)
+    site.page("/end", "here")
+    site.page("/", bomb, status=302, Location="/end", Content_Encoding="gzip")
+    assert fetcher(site, max_bytes=1000).fetch(site.url()).body == b"here"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta http-equiv="refresh" content="0; url=/end">',
+        "<META HTTP-EQUIV=Refresh CONTENT='1;URL=end'>",
+        '<noscript><meta content="0;url=&#47;end" http-equiv="refresh"></noscript>',
+    ],
+)
+def test_a_page_that_only_sends_on_is_a_redirect(site: Site, head: str) -> None:
+    site.page("/end", "here")
+    assert fetcher(site).fetch(site.page("/", head)).body == b"here"
+
+
+def test_a_page_that_reloads_itself_is_a_page(site: Site) -> None:
+    url = site.page("/", '<meta http-equiv="refresh" content="0; url=/#x"><p>here')
+    assert fetcher(site).fetch(url).url == url
+    later = site.page("/news", '<meta http-equiv="refresh" content="300; url=/news2"><p>here')
+    assert fetcher(site).fetch(later).url == later
+
+
+def test_a_page_cannot_send_on_to_a_private_address(site: Site) -> None:
+    site.page("/secret", "secret")
+    target = f"http://localhost:{site.port}/secret"
+    start = site.page("/", f'<meta http-equiv="refresh" content="0; url={target}">')
+    with pytest.raises(AddressRefused):
+        fetcher(site).fetch(start)
+    assert [path for path, _ in site.seen] == ["/"]
+
+
+def test_a_look_up_that_hangs_is_left_behind(site: Site) -> None:
+    def hangs(*_: object, **__: object) -> list[tuple[Any, ...]]:
+        site.stopping.wait(20)
+        return []
+
+    with pytest.raises(FetchTimeout):
+        Fetcher(0.2, guard=Guard(resolver=hangs)).fetch("http://slow.example/")
+
+
+def test_https_is_never_sent_in_the_clear(site: Site) -> None:
+    site.page("/", "secret")
+    with pytest.raises(FetchError):
+        fetcher(site).fetch(f"https://{site.address}/")
+    assert site.seen == []
+
+
+# -- the operator's domains
+
+
+def test_nothing_but_the_listed_domains_is_loaded(site: Site) -> None:
+    site.page("/", "x")
+    fetch = guarded(site, "127.0.0.1", allow_domains=["Example.com"]).fetch
+    for refused in ("example.org", "notexample.com", "example.com.evil.org"):
+        with pytest.raises(AddressRefused, match="among the domains"):
+            fetch(f"http://{refused}/")
+    for listed in ("example.com", "www.EXAMPLE.com", "example.com."):
+        with pytest.raises(AddressRefused, match="not public"):  # one step further
+            fetch(f"http://{listed}/")
+    assert site.seen == []
+
+
+def test_a_list_of_domains_leaves_the_private_hosts_in_place(site: Site) -> None:
+    guard = Guard([site.address], allow_domains=[])
+    assert Fetcher(guard=guard).fetch(site.page("/", "x")).body == b"x"
+
+
+@pytest.mark.parametrize(
+    ("entry", "domain"),
+    [
+        ("example.com", "example.com"),
+        ("*.Example.com", "example.com"),
+        (".example.com", "example.com"),
+        ("例子.测试", "xn--fsqu00a.xn--0zwm56d"),
+        ("intranet", "intranet"),
+    ],
+)
+def test_how_a_domain_is_written(entry: str, domain: str) -> None:
+    assert allowed_domains([entry]) == {domain}
+
+
+@pytest.mark.parametrize("entry", ["", "*", "http://a.b", "a.b:80", "a b", "a.b/c", 5, "u@a.b"])
+def test_what_is_no_domain(entry: Any) -> None:
+    with pytest.raises(ConfigurationError, match="not a domain"):
+        allowed_domains([entry])
+
+
+def test_a_string_is_no_list_of_domains() -> None:
+    with pytest.raises(ConfigurationError, match="must be a list"):
+        allowed_domains("example.com")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +391,7 @@ def test_no_cookie_is_kept(site: Site) -> None:
         "http://example.com/\0",
         "http://example.com /",
         "http://example.com:22/",
+        "http://example.com:6379/",
         "http://example.com:0/",
         "http://example.com:99999/",
         "http://①②⑦.⓪.⓪.①/",
@@ -289,7 +403,7 @@ def test_no_cookie_is_kept(site: Site) -> None:
 )
 def test_urls_that_are_never_dialled(url: str) -> None:
     with pytest.raises(AddressRefused):
-        checked_url(url)
+        Guard().target(url)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +416,7 @@ def test_urls_that_are_never_dialled(url: str) -> None:
     ],
 )
 def test_urls_are_normalised(url: str, checked: str) -> None:
-    assert checked_url(url) == checked
+    assert Guard().target(url).url == checked
 
 
 def test_a_bad_allow_list_is_a_configuration_error() -> None:
