@@ -1,10 +1,10 @@
 """Stateful Python kernels for model-written code.
 
-    async with KernelPool(kind="local") as pool, pool.kernel() as kernel:
+    async with KernelPool(kind="auto") as pool, pool.kernel() as kernel:
         result = await kernel.execute("x = 1; x + 1", timeout=30)
 
-Imports neither glm_agent nor torch; useful on its own. The only kind so far is "local", which is
-NO isolation: code runs with the rights of this process.
+Imports neither glm_agent nor torch; useful on its own. Kind "auto" takes the strongest isolation
+there is and refuses where there is none; kind "local" is NO isolation and taken by name only.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from .errors import (
     NoIsolationWarning,
     SandboxError,
 )
-from .launch import KINDS, Launcher
+from .kinds import AUTO, KINDS, Channels, Launcher
 from .pool import KernelPool
-from .results import ExecutionResult, Image, Limits, Status
+from .results import DEFAULT_BOUNDS, Bounds, ExecutionResult, Image, Limits, Status
 from .sync import SyncKernel
 
 if TYPE_CHECKING:
     from .kernel import Kernel
 
 __all__ = [
+    "AUTO",
+    "DEFAULT_BOUNDS",
     "KINDS",
+    "Bounds",
+    "Channels",
     "ExecutionResult",
     "FileRefused",
     "Image",

@@ -8,20 +8,13 @@ believed only when nothing follows. Does not do: deciding what happens after a t
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
-
-import zmq
-import zmq.asyncio
+from typing import Any, Literal, cast
 
 from .collect import Collector
 from .errors import KernelStartError
-from .launch import Launcher
-
-if TYPE_CHECKING:
-    from jupyter_client.asynchronous.client import AsyncKernelClient
+from .kinds.base import Channels, Launcher
 
 LOOK = 0.25  # seconds between two looks at the process
 QUIET = 0.15  # seconds of silence after which an early idle is believed
@@ -32,32 +25,6 @@ LOST_IDLE = (
 Ending = Literal["done", "late", "died", "broken"]
 
 
-class Channels:
-    """The shell and iopub sockets of a client, read together."""
-
-    def __init__(self, client: AsyncKernelClient) -> None:
-        self.client = client
-        self._channels = {
-            client.shell_channel.socket: ("shell", client.shell_channel),
-            client.iopub_channel.socket: ("iopub", client.iopub_channel),
-        }
-        self._poller = zmq.asyncio.Poller()
-        for socket in self._channels:
-            self._poller.register(socket, zmq.POLLIN)
-
-    async def receive(self, seconds: float) -> list[tuple[str, dict[str, Any]]]:
-        """Messages that are there within `seconds`, the shell's first; unreadable ones dropped."""
-        ready = dict(await self._poller.poll(max(0, math.ceil(seconds * 1000))))
-        messages: list[tuple[str, dict[str, Any]]] = []
-        for socket, (name, channel) in self._channels.items():
-            if socket in ready:
-                try:
-                    messages.append((name, await channel.get_msg(timeout=0)))
-                except Exception:  # noqa: BLE001 (whatever the kernel forged, it is no message)
-                    messages.append((name, {}))
-        return messages
-
-
 async def wait_until_ready(channels: Channels, launcher: Launcher, seconds: float) -> None:
     """Wait until the kernel answers and its output reaches us. Raises `KernelStartError`."""
     deadline = time.monotonic() + seconds
@@ -66,7 +33,7 @@ async def wait_until_ready(channels: Channels, launcher: Launcher, seconds: floa
     while not (answered and heard):
         now = time.monotonic()
         if now >= next_try:
-            channels.client.kernel_info()
+            channels.kernel_info()
             next_try = now + 1.0
         for name, message in await channels.receive(0.05):
             heard = heard or name == "iopub"
@@ -92,7 +59,7 @@ class Conversation:
         self.reply: Mapping[str, Any] | None = None
         self._idle = False
         self._doubted = False  # the idle came first, so more may follow
-        self._id: str = channels.client.execute(code, allow_stdin=False, stop_on_error=False)
+        self._id = channels.execute(code)
 
     def payload(self, source: str) -> list[dict[str, Any]]:
         """The reply's payload entries of a source: "page" (help texts), "ask_exit" (`exit()`)."""

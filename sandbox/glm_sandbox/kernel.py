@@ -1,7 +1,7 @@
 """A stateful Python interpreter for model-written code.
 
 Starts on first use, runs one execution at a time (others wait their turn), and after a loss goes
-on with a fresh process, saying so. Knows nothing of kinds; see `launch.py`.
+on with a fresh process, saying so. Knows nothing of kinds; see `kinds`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from types import TracebackType
 from typing import Self
 
 import anyio
-import anyio.to_thread
 
 from .collect import Collector
-from .conversation import Channels, Conversation, wait_until_ready
+from .conversation import Conversation, wait_until_ready
 from .errors import KernelClosed, KernelStartError, MissingDependency
-from .launch import Launcher
+from .kinds.base import Channels, Launcher
 from .results import ExecutionResult, Limits, Status
 
 GRACE = 2.0  # seconds that interrupted code has to come to an end
@@ -74,7 +73,7 @@ class Kernel:
             began, wall = time.perf_counter(), time.time()
             channels = await self._ensure_running()
             state_lost, self._lost = self._lost, False
-            before = await anyio.to_thread.run_sync(self._launcher.work.snapshot)
+            before = await self._launcher.snapshot()
             collector = Collector(self._limits)
             conversation = Conversation(channels, self._launcher, code, collector)
             self._busy = True
@@ -87,7 +86,7 @@ class Kernel:
                 raise
             finally:
                 self._busy = False
-            after = await anyio.to_thread.run_sync(self._launcher.work.snapshot)
+            after = await self._launcher.snapshot()
             text, images, truncated = collector.finish()
             return ExecutionResult(
                 status=status,
@@ -143,18 +142,18 @@ class Kernel:
 
     async def put(self, name: str, data: bytes) -> None:
         """Write a file into the work folder. Raises `FileRefused`."""
-        self._check_open()
-        await anyio.to_thread.run_sync(self._launcher.work.put, name, data)
+        await self._have_files()
+        await self._launcher.put(name, data)
 
     async def get(self, name: str) -> bytes:
         """Read a file of the work folder. Raises `FileRefused`."""
-        self._check_open()
-        return await anyio.to_thread.run_sync(self._launcher.work.get, name)
+        await self._have_files()
+        return await self._launcher.get(name)
 
     async def files(self) -> list[str]:
         """Names of the files in the work folder, without hidden ones."""
-        self._check_open()
-        return await anyio.to_thread.run_sync(self._launcher.work.files)
+        await self._have_files()
+        return await self._launcher.files()
 
     async def aclose(self) -> None:
         """End the process and its children, and remove what was made for it. Idempotent."""
@@ -182,6 +181,13 @@ class Kernel:
         if self._closed:
             raise KernelClosed("the kernel is closed; get another from the pool")
 
+    async def _have_files(self) -> None:
+        """Start the kernel where its files come into being only with it."""
+        self._check_open()
+        if self._channels is None and not self._launcher.files_first:
+            async with self._lock:
+                await self._ensure_running()
+
     async def _lose(self) -> None:
         """End the process; the next execution starts another and says so."""
         self._channels = None
@@ -194,7 +200,7 @@ class Kernel:
             await self._lose()
         if self._channels is None:
             try:
-                channels = Channels(await self._launcher.start())
+                channels = await self._launcher.start()
                 await wait_until_ready(channels, self._launcher, self._limits.start_seconds)
             except KernelStartError as error:
                 words = error.stderr or self._launcher.last_words()

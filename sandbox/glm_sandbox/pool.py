@@ -1,6 +1,6 @@
 """Kernels of one kind, optionally some ready before they are asked for.
 
-Does not do: choosing a kind. What runs where is the caller's explicit choice.
+Does not do: falling back. Where "auto" finds no isolation, there is no pool.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from .errors import KernelClosed
-from .launch import launcher_for
+from .kinds import launcher_for
 from .results import Limits
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class KernelPool:
     """Makes kernels.
 
     Args:
-        kind: Where they run. "local" is a plain process of this user, without isolation.
+        kind: Where they run (`KINDS`). "auto" is the strongest isolation that there is here;
+            "local" a plain process of this user, without isolation.
         warm: How many started kernels to hold ready; works inside `async with` only.
         limits: Bounds of each kernel.
         python: The kernels' interpreter; None for this process's own.
@@ -40,14 +41,13 @@ class KernelPool:
     def __init__(
         self,
         *,
-        kind: str,
+        kind: str = "auto",
         warm: int = 0,
         limits: Limits | None = None,
         python: str | None = None,
     ) -> None:
-        self.kind = kind
         self.limits = limits or Limits()
-        self._make = launcher_for(kind, self.limits)
+        self.kind, self._make = launcher_for(kind, self.limits)
         self._python = python
         self._warm = warm
         self._ready: list[asyncio.Task[Kernel]] = []

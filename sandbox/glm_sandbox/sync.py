@@ -29,7 +29,7 @@ class SyncKernel:
     def __init__(
         self,
         *,
-        kind: str,
+        kind: str = "auto",
         limits: Limits | None = None,
         folder: Path | str | None = None,
         python: str | None = None,

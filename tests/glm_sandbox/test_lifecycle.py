@@ -273,9 +273,12 @@ class TestEnvironment:
 
 class TestStarting:
     def test_kinds_that_there_are_not(self) -> None:
-        with pytest.raises(KindUnavailable, match="there is: 'local'"):
-            KernelPool(kind="bubblewrap")
-        with pytest.raises(KindUnavailable, match="does not fall back"):
+        with pytest.raises(KindUnavailable, match=r"there is: 'auto', .*'local'"):
+            KernelPool(kind="nonsense")
+
+    def test_auto_never_runs_code_unprotected(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("glm_sandbox.kinds.AUTO", ())
+        with pytest.raises(KindUnavailable, match="does not run it unprotected"):
             KernelPool(kind="auto")
 
     @pytest.mark.parametrize("limits", [Limits(memory="1GiB"), Limits(processes=9), Limits(disk=1)])

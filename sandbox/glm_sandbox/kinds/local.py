@@ -19,21 +19,16 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import anyio
 
-from .errors import KernelStartError, KindUnavailable, NoIsolationWarning
-from .folder import WorkFolder
-from .launch import Launcher
-from .results import Limits
+from ..errors import KernelStartError, KindUnavailable, NoIsolationWarning
+from ..folder import WorkFolder
+from ..results import Limits
+from .base import INSIDE, OPTIONS, Channels, Launcher
 
-if TYPE_CHECKING:
-    from jupyter_client.asynchronous.client import AsyncKernelClient
-
-INSIDE = Path(__file__).with_name("inside.py")
-MESSAGE_BYTES = 64 * 1024 * 1024  # a larger message is not received; inside.py sends none
 SOCKET_PATH = 80  # characters of the runtime folder; a Unix socket's path has at most 103 (macOS)
 LAST_WORDS = 4000
 
@@ -44,11 +39,6 @@ _PASS = frozenset(
         *("DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"),
         *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONHASHSEED"),
     }
-)
-_OPTIONS = (
-    "--HistoryManager.enabled=False",  # nothing of a session is stored
-    "--InteractiveShell.colors=nocolor",
-    "--IPKernelApp.log_level=40",
 )
 
 # jupyter_client logs each failure that it also raises; raised is enough.
@@ -65,7 +55,7 @@ def warn_once() -> None:
     if not _warned:
         _warned = True
         frame, level = inspect.currentframe(), 1
-        between = (str(Path(__file__).parent), contextlib.__file__)
+        between = (str(Path(__file__).parents[1]), contextlib.__file__)
         while frame and frame.f_code.co_filename.startswith(between):  # blame the caller's line
             frame, level = frame.f_back, level + 1
         warnings.warn(
@@ -108,10 +98,19 @@ class LocalLauncher(Launcher):
     """
 
     isolated = False
+    files_first = True
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Windows has no such processes."""
+        return "it needs Linux or macOS" if sys.platform == "win32" else None
+
+    @classmethod
+    def enforces(cls) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
 
     def __init__(self, limits: Limits, folder: Path | None = None, python: str | None = None):
-        if sys.platform == "win32":
-            raise KindUnavailable("kernels of kind 'local' need Linux or macOS")
         warn_once()
         self._limits = limits
         self._python = python or sys.executable
@@ -126,17 +125,17 @@ class LocalLauncher(Launcher):
         self.work = WorkFolder(work, limits.file_bytes)
         self._starts = 0
         self._manager: Any = None
-        self._client: AsyncKernelClient | None = None
+        self._channels: Channels | None = None
         self._stderr = self._private / "stderr"
         self._status: int | None = None
 
-    async def start(self) -> AsyncKernelClient:
+    async def start(self) -> Channels:
         """A new kernel process in a runtime folder of its own."""
-        import zmq.asyncio
         from jupyter_client.kernelspec import KernelSpec
         from jupyter_client.manager import AsyncKernelManager
 
-        from .provisioner import GuardedProvisioner, OneSpec
+        from ..channels import connect
+        from .guarded import GuardedProvisioner, OneSpec
 
         await self.stop()
         self._starts += 1
@@ -144,16 +143,12 @@ class LocalLauncher(Launcher):
         for folder in (runtime, self._private / "tmp"):
             folder.mkdir(mode=0o700, exist_ok=True)
         self.work.path.mkdir(exist_ok=True)  # the code may have removed it
-        context = zmq.asyncio.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)  # for every socket made from it
-        context.setsockopt(zmq.LINGER, 0)
         spec = KernelSpec(
-            argv=[self._python, str(INSIDE), "-f", "{connection_file}", *_OPTIONS],
+            argv=[self._python, str(INSIDE), "-f", "{connection_file}", *OPTIONS],
             display_name="Python",
             language="python",
         )
         manager = AsyncKernelManager(
-            context=context,
             connection_file=str(runtime / "c.json"),
             transport="ipc",
             ip=str(runtime / "k"),
@@ -179,10 +174,8 @@ class LocalLauncher(Launcher):
         except OSError as error:
             await self.stop()
             raise KernelStartError(f"cannot start a kernel process: {error}") from error
-        client = manager.client(context=context)
-        self._client = client
-        client.start_channels(stdin=False, hb=False)
-        return client
+        self._channels = connect(manager.get_connection_info())
+        return self._channels
 
     async def ended(self) -> str | None:
         """How the process ended, None while it lives."""
@@ -206,17 +199,16 @@ class LocalLauncher(Launcher):
     async def stop(self) -> None:
         """End the process and its children, and close the sockets."""
         with anyio.CancelScope(shield=True):
-            client, self._client = self._client, None
+            channels, self._channels = self._channels, None
             manager, self._manager = self._manager, None
             if manager is None:
                 return
-            if client is not None:
-                client.stop_channels()
+            if channels is not None:
+                channels.close()
             if manager.provisioner.has_process:
                 await manager.provisioner.kill()
                 await manager.provisioner.wait()
             await manager.cleanup_resources()
-            manager.context.destroy(linger=0)
 
     def last_words(self) -> str:
         """The end of the process's own stderr."""
