@@ -14,10 +14,21 @@ _GOES_ON = frozenset("{[(,}])\"':`")
 
 
 class OpenCall:
-    """One call. `raw` payloads, and all in `strict` mode, go on until the segment ends."""
+    """One call. `raw` payloads, and all in `strict` mode, go on until the segment ends.
+
+    `{}` is complete at its bracket only if the tool `takes_nothing`: some models write it before
+    the object that they mean.
+    """
 
     def __init__(
-        self, id_: str, name: str, repairs: tuple[str, ...] = (), *, raw: bool, strict: bool
+        self,
+        id_: str,
+        name: str,
+        repairs: tuple[str, ...] = (),
+        *,
+        raw: bool,
+        strict: bool,
+        takes_nothing: bool = False,
     ) -> None:
         self.id = id_
         self.name = name
@@ -25,18 +36,21 @@ class OpenCall:
         self._raw = raw
         self._strict = strict
         self._repairs = repairs
+        self._takes_nothing = takes_nothing
         self._payload: list[str] = []
         self._tail = PayloadTail()
         self._object = None if raw or strict else ObjectEnd()
         self._after: AfterPayload | None = None
         self._read: Arguments | None = None
+        self.closed = False
+        """Whether the object closed and is what it has to be: nothing can be added to the call."""
         self.continued_by_token = False
         """After `feed` gave a rest: whether a spelled-out `<|assistant|>` stands before it."""
 
     def feed(self, text: str) -> tuple[str, str]:
         """Take text: what of it surely is payload, and what belongs to the next segment.
 
-        Once there is a rest, the call is complete.
+        Once there is a rest, or the call is `closed`, it is complete.
         """
         given: list[str] = []
         while text:
@@ -45,8 +59,10 @@ class OpenCall:
                 given.append(self._give(self._tail.feed(text[:end])))
                 if end is None:
                     break
-                self._after = AfterPayload()
                 text = text[end:]
+                if self._is_sure():
+                    return "".join(given), text
+                self._after = AfterPayload()
             rest = self._after.feed(text)
             if not rest:
                 break
@@ -74,7 +90,7 @@ class OpenCall:
         """The call, after it ended. `cut` and `ended` are those of `read_arguments`."""
         payload = "".join(self._payload)
         read = self._read
-        trailing = ("trailing-text",) if read else ()
+        trailing = ("trailing-text",) if read and not self.closed else ()
         if self._raw:
             read = Arguments(None, CUT if cut else None)
         elif read is None:
@@ -86,6 +102,14 @@ class OpenCall:
         if text:
             self._payload.append(text)
         return text
+
+    def _is_sure(self) -> bool:
+        """Whether the object that just closed is strict JSON and cannot be a mere beginning."""
+        read = read_arguments("".join(self._payload), strict=True)
+        self.closed = read.value is not None and bool(read.value or self._takes_nothing)
+        if self.closed:
+            self._read = read
+        return self.closed
 
     def _is_complete(self, rest: str, after: AfterPayload) -> bool:
         if rest[0] in _GOES_ON and not after.tokens:

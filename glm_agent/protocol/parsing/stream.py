@@ -11,39 +11,40 @@ keep to the form, so these are the rules:
 - A first line shaped like a name that nobody declared, with a JSON object after it, is a call to
   an unknown tool if the reply ended with `<|observation|>`, and text if not.
 - A function's arguments end where their object closes. What follows is another segment, as if
-  `<|assistant|>` stood between; but brackets, quotes and commas go on with the arguments.
+  `<|assistant|>` stood between; of leftovers, and of a second object: `following.py`.
+- Brackets, quotes and commas go on with arguments that are not strict JSON, or empty.
 - In text, a declared name with arguments after it may be a call too: `watch.py`, `late.py`.
 - Everything else is text, from its first character; only the newline of empty metadata is not.
 
 `strict` keeps to the first two rules and strict JSON.
 
 Text flows as soon as it can't begin a call any more. `CallStarted` comes with the name's line,
-`CallReady` when nothing can be added to the call: at the segment's end, or with the first
-character of what follows the closed object. One token more than the closing bracket is needed,
-because `{}` may be followed by the real object. Calls of the last two rules come with the end of
-their segment. One pass, cost linear in the reply, and the same events however it is cut.
+`CallReady` with the closing bracket of an object that is strict JSON; with the first character
+after one that had to be mended; and one token later than the bracket for `{}`, which may be
+followed by the real object unless the tool takes no arguments. Raw payloads and calls of the last
+two rules come with the end of their segment. One pass, cost linear in the reply, and the same
+events however it is cut.
 
 Does not do: repairing payloads (`arguments.py`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import Enum, auto
 
 from ...events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
 from ...messages import Control, Piece, ToolCall, ToolSpec
 from ..arguments.ladder import Arguments, read_arguments
+from .first_line import NAME, may_be_name
+from .following import SECOND_OBJECT, Following
 from .late import read_late
 from .open_call import OpenCall
 from .payload import ANSWER, CALL, SEGMENT, STOPS, PayloadTail
-from .watch import LONGEST_NAME, Names, Watch
+from .watch import Names, Watch
 
 __all__ = ["ANSWER", "CALL", "SEGMENT", "STOPS", "Glm4Parser", "PayloadTail"]
 
-# What a name looks like that no tool has, with blanks after it.
-_NAME = re.compile(r"[A-Za-z_][\w.\-]*[ \t\r]*")
 # Text is taken in parts of this size, so that what is left of it is never copied often.
 _PART = 4096
 
@@ -53,6 +54,7 @@ class _State(Enum):
     TEXT = auto()
     LATE = auto()  # in text that may be a call: the segment's end will tell
     PAYLOAD = auto()
+    FOLLOWING = auto()  # after a call that is given out already
     UNKNOWN = auto()  # after a line that looks like a name, before its payload
     HELD = auto()  # after such a line and a "{": the stop token will tell
 
@@ -88,6 +90,7 @@ class Glm4Parser:
         self._after_call = False
         self._newline = False  # whether the segment began with one, as an answer does
         self._call: OpenCall | None = None
+        self._following = Following({})
         # Pieces that have to wait for the stop token, because the segment before them does.
         self._waiting: list[Piece] | None = None
         self._ended = False
@@ -157,6 +160,8 @@ class Glm4Parser:
             return self._take_head(text)
         if self._state is _State.PAYLOAD and self._call:
             return self._take_payload(self._call, text)
+        if self._state is _State.FOLLOWING:
+            return self._take_following(text)
         if self._state is _State.TEXT:
             self._take_plain(text)
         else:
@@ -173,7 +178,7 @@ class Glm4Parser:
     def _take_head(self, text: str) -> str:
         line, newline, rest = text.partition("\n")
         self._head += line
-        if not self._may_be_name(self._head):
+        if not may_be_name(self._head, self._tools):
             head = self._take_out_head()
             self._state = _State.TEXT
             return f"{head}{newline}{rest}"
@@ -187,7 +192,7 @@ class Glm4Parser:
         if name in self._tools:
             self._drop_around(name, f"{line}\n")
             self._start_call(name, *self._where)
-        elif _NAME.fullmatch(name):
+        elif NAME.fullmatch(name):
             self._held = [f"{line}\n"]
             self._state = _State.UNKNOWN
         else:
@@ -206,18 +211,6 @@ class Glm4Parser:
     def _take_out_head(self) -> str:
         head, self._head = self._head, ""
         return head
-
-    def _may_be_name(self, line: str) -> bool:
-        """Whether `line` is the start of a line with a name; once it is not, no more text helps."""
-        if len(line) > LONGEST_NAME:
-            return False
-        start = line.lstrip(" \t\r")
-        return (
-            not start
-            or _NAME.fullmatch(start) is not None
-            or start.rstrip(" \t\r") in self._tools
-            or any(name.startswith(start) for name in self._tools)
-        )
 
     # --- text -------------------------------------------------------------------------------------
 
@@ -263,9 +256,13 @@ class Glm4Parser:
         self._end_text()
         tool = self._tools.get(name)
         raw = tool is not None and tool.kind != "function"
+        # An empty schema, as of a tool that nobody described, admits any arguments.
+        takes_nothing = tool is not None and tool.parameters.get("properties") == {}
         id_ = f"call_{self._next_call}"
         self._next_call += 1
-        self._call = OpenCall(id_, name, repairs, raw=raw, strict=self._strict)
+        self._call = OpenCall(
+            id_, name, repairs, raw=raw, strict=self._strict, takes_nothing=takes_nothing
+        )
         self._state = _State.PAYLOAD
         self._events.append(CallStarted(id_, name))
         return self._call
@@ -273,16 +270,46 @@ class Glm4Parser:
     def _take_payload(self, call: OpenCall, text: str) -> str:
         given, rest = call.feed(text)
         self._give_payload(call, given)
-        if rest:
+        if call.closed:
+            made = call.call()
+            self._finish_call(call, made)
+            self._following = Following(made.arguments or {})
+            self._state = _State.FOLLOWING
+        elif rest:
             self._finish_call(call, call.call())
             self._begin_segment()
             self._after_call = not call.continued_by_token
         return rest
 
+    def _take_following(self, text: str) -> str:
+        following = self._following
+        rest = following.feed(text)
+        if following.second is not None:
+            self.dropped += following.dropped
+            self._refuse(following.second)
+        elif rest:
+            self.dropped += following.dropped
+            self._begin_segment()
+            self._after_call = not following.continued_by_token
+        return rest
+
+    def _refuse(self, payload: str) -> None:
+        """A second object is a call that can't be made: it may be meant otherwise."""
+        call = self._start_call(self._call.name if self._call else "", "after-call")
+        self._give_payload(call, payload)
+        made = ToolCall(call.id, call.name, payload, None, SECOND_OBJECT, ("after-call",))
+        self._finish_call(call, made)
+        self._following = Following(read_arguments(payload).value or {})
+        self._state = _State.FOLLOWING
+
     def _end_call(self, call: OpenCall, *, cut: bool, ended: bool) -> None:
         given, rest = call.end()
         self._give_payload(call, given)
         self._finish_call(call, call.call(cut=cut, ended=ended))
+        self._end_rest(rest)
+
+    def _end_rest(self, rest: str) -> None:
+        """Text that only the segment's end told from leftovers of a call."""
         if rest:
             self._state = _State.TEXT
             self._take_plain(rest)
@@ -316,6 +343,10 @@ class Glm4Parser:
             self._end_plain(called=last and self.stop == CALL)
         if self._state is _State.PAYLOAD and self._call:
             self._end_call(self._call, cut=cut, ended=not last or self.stop is not None)
+        elif self._state is _State.FOLLOWING:
+            rest = self._following.close()
+            self.dropped += self._following.dropped
+            self._end_rest(rest)
         elif self._state is _State.LATE:
             self._end_late(last=last, cut=cut)
         self._end_text()

@@ -113,8 +113,11 @@ def test_without_repairs_only_the_form_itself_is_read(matrix: dict[str, dict[str
     for case in strict:
         assert not any(call.repairs for call in GLM4.parse(matrix[case]["text"], TOOLS).calls), case
     mended = [case for case in RECOVERABLE if case not in strict and case != "array args"]
+    # Calls in the form, each given out at its bracket: nothing was mended but what is around them.
+    whole = {"call then prose", "two calls <|assistant|>"}
     for case in mended:
-        assert GLM4.parse(matrix[case]["text"], TOOLS).calls[0].repairs, case
+        calls = GLM4.parse(matrix[case]["text"], TOOLS).calls
+        assert any(call.repairs for call in calls) is (case not in whole), case
     assert (len(strict), len(mended)) == (12, 13)
 
 

@@ -59,20 +59,20 @@ MENDED: dict[str, tuple[str, list[str | Call]]] = {
     "#2 right after the name": (f"get_weather{JSON}", [call("same-line")]),
     "#9 two calls, nothing between": (
         f"get_weather\n{JSON}查询\n{{}}",
-        [call("trailing-text"), ("查询", {}, ("after-call",))],
+        [call(), ("查询", {}, ("after-call",))],
     ),
     "#9 two calls, a newline between": (
         f"get_weather\n{JSON}\n\nget_weather_history\n{{}}\n",
-        [call("trailing-text"), ("get_weather_history", {}, ("after-call",))],
+        [call(), ("get_weather_history", {}, ("after-call",))],
     ),
     "#9 two calls, the token spelled out between": (
         f"get_weather\n{JSON}\n<|assistant|>\nmath.gcd\n{{}}",
-        [call("trailing-text"), ("math.gcd", {}, ())],
+        [call(), ("math.gcd", {}, ())],
     ),
-    "a call, then prose": (f"get_weather\n{JSON}\n正在查询…", [call("trailing-text"), "正在查询…"]),
+    "a call, then prose": (f"get_weather\n{JSON}\n正在查询…", [call(), "正在查询…"]),
     "#11 GLM-4#511 a stop token spelled out, and more": (
         f"get_weather\n{JSON}\n<|observation|>\n{{}}",
-        [call("trailing-text"), "{}"],
+        [call(), "{}"],
     ),
     "#11 after a call in text": (f"好。get_weather\n{JSON}<|user|>\n", ["好。", call("after-text")]),
     "#17 an envelope": (f'{{"name": "get_weather", "arguments": {JSON}}}', [call("envelope")]),
@@ -95,7 +95,7 @@ MENDED: dict[str, tuple[str, list[str | Call]]] = {
     ),
     "a fence after the name": (f"get_weather\n```json\n{JSON}\n```", [call("fence")]),
     "a fence without a language": (f"get_weather\n```\n{JSON}\n```", [call("fence")]),
-    "a fence that is only closed": (f"get_weather\n{JSON}\n```", [call("fence")]),
+    "a fence that is only closed": (f"get_weather\n{JSON}\n```", [call()]),
     "a fence, then prose": (
         f"get_weather\n```json\n{JSON}\n```\n好",
         [call("fence", "trailing-text"), "好"],
@@ -124,14 +124,31 @@ MENDED: dict[str, tuple[str, list[str | Call]]] = {
         [("get_weather", {"a": True, "b": None, "c": [False, 1.5]}, ("single-quotes", "python"))],
     ),
     "#36 EchoBird#187 an empty object first": (f"get_weather\n{{}}{JSON}", [call("concatenated")]),
-    "#36 the same object twice": (f"get_weather\n{JSON}\n{JSON}", [call("concatenated")]),
+    "#36 the same object twice": (f"get_weather\n{JSON}\n{JSON}", [call()]),
+    "#36 the same object twice, in single quotes": (
+        "get_weather\n{'city': '北京'}{'city': '北京'}",
+        [call("single-quotes", "concatenated")],
+    ),
+    "#36 an empty object after it": (f"get_weather\n{JSON}{{}}", [call()]),
+    "#36 another object after it": (
+        f'get_weather\n{JSON}{{"city": "上海"}}, {{"city": "广州"}}\n好',
+        [call(), ("get_weather", None, ("after-call",)), ("get_weather", None, ("after-call",)), "好"],
+    ),
+    "#36 an envelope after it": (
+        f'get_weather\n{JSON}\n{{"name": "查询", "arguments": {{}}}}',
+        [call(), ("查询", {}, ("envelope",))],
+    ),
+    "a note in braces after it": (f"get_weather\n{JSON}\n{{note}} ok", [call(), "{note} ok"]),
     "a trailing comma": ('get_weather\n{"city": "北京",}', [call("trailing-comma")]),
     "a newline in a string": (
         'get_weather\n{"code": "a}\nb"}',
         [("get_weather", {"code": "a}\nb"}, ("raw-newline",))],
     ),
     "a bracket forgotten": ('get_weather\n{"city": "北京"', [call("unclosed")]),
-    "a bracket too many": (f"get_weather\n{JSON}}}", [call("json-repair")]),
+    "a bracket too many": (f"get_weather\n{JSON}}}", [call()]),
+    "brackets too many, then prose": (f"get_weather\n{JSON}}}]\n好", [call(), "好"]),
+    "more in the line after a bracket": (f"get_weather\n{JSON}}} 1", [call(), "1"]),
+    "a word right after a bracket": (f"get_weather\n{JSON}}}a", [call(), "}a"]),
     "no quotes at all": ("get_weather\n{city: 北京}", [call("json-repair")]),
     "names that begin with one another": (
         "好。get_weather_history\n{}",
@@ -165,11 +182,11 @@ TOLD: dict[str, tuple[str, list[str | Call]]] = {
     ),
     "#9 a second call to an unknown tool": (
         f"get_weather\n{JSON}\nnope\n{{}}",
-        [call("trailing-text"), ("nope", {}, ("after-call",))],
+        [call(), ("nope", {}, ("after-call",))],
     ),
     "#9 a second call that is only a name": (
         f"get_weather\n{JSON}\nmath.gcd",
-        [call("trailing-text"), ("math.gcd", {}, ("after-call",))],
+        [call(), ("math.gcd", {}, ("after-call",))],
     ),
     "arguments that nobody can read": ("好。get_weather\n{x}", ["好。", ("get_weather", None, ("after-text",))]),
     "a bracket forgotten, after prose": (
@@ -303,7 +320,7 @@ def test_where_a_cut_reply_only_might_call_it_is_text(reply: str) -> None:
         '{"city": "Bei',
         '{"city": "北京"',
         "{'city': '北京'",
-        '{"a": 1}{"b',
+        "{'a': 1}{'b",
         '{"a": 1,',
         "```json\n{",
     ],
@@ -313,6 +330,12 @@ def test_a_cut_call_is_never_completed(payload: str) -> None:
     (made,) = parsed.calls
     assert made.arguments is None
     assert "cut by the token limit" in (made.error or "")
+
+
+def test_what_is_cut_after_a_call_is_text() -> None:
+    """The call may be running by then."""
+    parsed = GLM4.parse('get_weather\n{"a": 1}{"b', TOOLS, None, truncated=True)
+    assert shown(parsed.parts) == [("get_weather", {"a": 1}, ()), '{"b']
 
 
 def test_what_is_whole_before_the_cut_counts() -> None:

@@ -145,7 +145,7 @@ CASES: dict[str, tuple[str, str | None, list[str | Called]]] = {
     "#25 blanks around the name": (f" get_weather \t\r\n{JSON}", OBSERVATION, [Called("get_weather", BEIJING, JSON)]),
     "#28 neither Python nor JSON": ("get_weather\n{'a': set()}", OBSERVATION, [Called("get_weather", None, None, "not valid JSON")]),
     "#30 markers back to back": ("get_weather\n{}‹assistant›‹assistant›\n好", USER, [Called("get_weather", {}), "好"]),
-    "#36 two objects": ('get_weather\n{"a": 1}{"a": 2}', OBSERVATION, [Called("get_weather", None, '{"a": 1}{"a": 2}', "several objects")]),
+    "#36 two objects": ('get_weather\n{"a": 1}{"a": 2}', OBSERVATION, [Called("get_weather", {"a": 1}, '{"a": 1}'), Called("get_weather", None, '{"a": 2}', "a second object")]),
     # the published parsers' failures, §4
     "indented JSON": (f"get_weather\n  {JSON}", OBSERVATION, [Called("get_weather", BEIJING, f"  {JSON}")]),
     "blank line before JSON": (f"get_weather\n\n{JSON}", OBSERVATION, [Called("get_weather", BEIJING)]),

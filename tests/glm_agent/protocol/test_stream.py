@@ -92,10 +92,11 @@ def test_a_call_is_announced_with_its_name_line_and_flows() -> None:
     assert parser.feed("\n") == [CallStarted("call_1", "get_weather")]
     assert parser.feed('{"city": ') == [CallDelta("call_1", '{"city":')]
     assert parser.feed('"北') == [CallDelta("call_1", ' "北')]
-    assert parser.feed('京"}') == [CallDelta("call_1", '京"}')]
-    (ready,) = parser.feed(Control("<|assistant|>"))
+    delta, ready = parser.feed('京"}')
+    assert delta == CallDelta("call_1", '京"}')
     assert isinstance(ready, CallReady)
     assert ready.call.arguments == {"city": "北京"}
+    assert parser.feed(Control("<|assistant|>")) == []
 
 
 @pytest.mark.parametrize("start", ["", "a", "get_weather", "查"])
@@ -141,21 +142,39 @@ def test_text_that_may_be_a_call_is_held_until_the_stop_token() -> None:
         assert isinstance(first, kind)
 
 
-def test_a_call_is_ready_with_the_first_character_after_its_object() -> None:
-    """Not with the bracket: `{}` may be followed by the real object (§4.1 #36)."""
+def test_a_call_is_ready_with_its_closing_bracket() -> None:
     parser = GLM4.stream_parser(TOOLS)
-    parser.feed('get_weather\n{"city": "London"}')
-    assert parser.feed("\n") == []
-    ready, started = parser.feed("get_weather\n{")[:2]
+    parser.feed('get_weather\n{"city": {"name": "London"}')
+    delta, ready = parser.feed("}")
+    assert delta == CallDelta("call_1", "}")
     assert isinstance(ready, CallReady)
-    assert ready.call.arguments == {"city": "London"}
-    assert started == CallStarted("call_2", "get_weather")
+    assert ready.call.arguments == {"city": {"name": "London"}}
+    assert parser.feed("\n") == []
+    assert parser.feed("get_weather\n{")[0] == CallStarted("call_2", "get_weather")
+
+
+def test_an_empty_object_waits_unless_the_tool_takes_nothing() -> None:
+    """It may be followed by the real object (§4.1 #36)."""
     parser = GLM4.stream_parser(TOOLS)
     parser.feed("get_weather\n{}")
     assert parser.feed('{"city": "London"}') == [CallDelta("call_1", '{"city": "London"}')]
     (ready,) = parser.feed(Control(OBSERVATION))
     assert isinstance(ready, CallReady)
     assert ready.call.arguments == {"city": "London"}
+    parser = GLM4.stream_parser([ToolSpec("now", parameters={"type": "object", "properties": {}})])
+    *_, ready = parser.feed("now\n{}")
+    assert isinstance(ready, CallReady)
+    assert ready.call.arguments == {}
+
+
+def test_arguments_that_have_to_be_mended_wait_for_what_follows() -> None:
+    parser = GLM4.stream_parser(TOOLS)
+    parser.feed("get_weather\n{'city': 'London'}")
+    assert parser.feed("\n") == []
+    ready, started = parser.feed("get_weather\n{")[:2]
+    assert isinstance(ready, CallReady)
+    assert ready.call.arguments == {"city": "London"}
+    assert started == CallStarted("call_2", "get_weather")
 
 
 def test_what_is_dropped_is_told() -> None:
