@@ -31,7 +31,7 @@ from glm_agent.messages import ToolSpec
 from glm_agent.models.constraint import Constrainer
 from glm_agent.protocol import TokenizerEncoder, encoder_for
 from glm_agent.protocol.grammar import grammar_of
-from glm_agent.protocol.structural_tag import structural_tag
+from glm_agent.protocol.grammar.structural_tag import structural_tag
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.glm_agent.protocol import bfcl

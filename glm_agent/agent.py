@@ -41,7 +41,7 @@ from .messages import (
 )
 from .models.base import Model, Settings
 from .protocol.grammar import AUTO, check_choice
-from .protocol.schema_check import check_tools
+from .protocol.grammar.schema_check import check_tools
 from .tooling.base import SessionResources, Tool, ToolContext
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ..messages import Control, Piece, Usage
 from ..protocol import Decoder, Prompt, Protocol, TokenizerEncoder, protocol_for
 from ..protocol.grammar import AUTO, NONE, check_choice
 from ..protocol.reply import ControlSplitter
-from ..protocol.structural_tag import structural_tag
+from ..protocol.grammar.structural_tag import structural_tag
 from .base import Chunk, Finish, Request, Settings
 from .server_traits import GRAMMAR_SERVERS, ServerTraits
 from .spelling import spell

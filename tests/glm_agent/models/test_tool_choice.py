@@ -10,7 +10,7 @@ from glm_agent.errors import ConfigurationError, ModelLoadError, ServerError
 from glm_agent.messages import ToolSpec
 from glm_agent.models import OpenAICompatibleModel
 from glm_agent.protocol import encoder_for
-from glm_agent.protocol.structural_tag import structural_tag
+from glm_agent.protocol.grammar.structural_tag import structural_tag
 
 from .conftest import BROWSER, PYTHON, WEATHER, Exchange, Loopback, reply_of
 from .tiny import build_tokenizer

@@ -18,10 +18,10 @@ from glm_agent.errors import UnsupportedSchemaError
 from glm_agent.messages import Control, Piece, ToolSpec
 from glm_agent.protocol import encoder_for, protocol_for
 from glm_agent.protocol.grammar import FAMILIES, grammar_of
-from glm_agent.protocol.raw_text import whole
+from glm_agent.protocol.grammar.raw_text import whole
+from glm_agent.protocol.grammar.schema_check import FORMATS
+from glm_agent.protocol.grammar.text_formats import PATTERNS
 from glm_agent.protocol.reply import split_controls
-from glm_agent.protocol.schema_check import FORMATS
-from glm_agent.protocol.text_formats import PATTERNS
 
 from .judging import ASSISTANT, END, OBSERVATION, USER, Judge
 

@@ -4,7 +4,7 @@ In a request to `/completions` it is `"response_format": {"type": "structural_ta
 a field that both servers have (vLLM's `CompletionRequest` of 0.11 and later, SGLang's of 0.5 and
 later; the format is that of xgrammar's documentation).
 
-It says the same as `grammar.py`, but for the control tokens: a server lets a reply end with any of
+It says the same as `reply.py`, but for the control tokens: a server lets a reply end with any of
 its stop tokens where the format is complete, and a call is the last thing in a reply.
 
 Does not do: sending it (`models.completions`), other servers.
@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..messages import ToolSpec
-from .grammar import AUTO, CHOICES, NONE, check_choice
+from ...messages import ToolSpec
 from .held_tools import ACTION, held
-from .json_grammar import closed
+from .json_rules import closed
+from .reply import AUTO, CHOICES, NONE, check_choice
 from .schema_check import check_tools
 
 FAMILIES = frozenset({"glm-4", "glm-4-0414"})

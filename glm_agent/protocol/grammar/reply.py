@@ -11,8 +11,8 @@ call nothing but the stop token or another call can follow.
 The grammar is in llguidance's dialect of Lark; that engine was chosen over xgrammar by measurement
 (`benchmarks/grammar.py`, whose numbers are in docs/constrained-decoding.md).
 
-Does not do: computing token masks (`models.constraint`), the formats themselves: `glm4_grammar.py`
-has those with a name on a line of its own, `xml_grammar.py` those with calls in tags.
+Does not do: computing token masks (`models.constraint`), the formats themselves: `name_line.py`
+has those with a name on a line of its own, `tags.py` those with calls in tags.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from ..errors import ConfigurationError
-from ..messages import Piece, ToolSpec
-from . import glm4_grammar, xml_grammar
+from ...errors import ConfigurationError
+from ...messages import Piece, ToolSpec
+from . import name_line, tags
 from .schema_check import check_tools
 
 AUTO, NONE, REQUIRED = "auto", "none", "required"
 CHOICES = (AUTO, NONE, REQUIRED)
 """The tool choices that are no tool's name."""
 
-FAMILIES = glm4_grammar.FAMILIES | set(xml_grammar.LINES)
+FAMILIES = name_line.FAMILIES | set(tags.LINES)
 """The families whose replies have a grammar: all that are supported."""
 
 
@@ -65,7 +65,7 @@ def grammar_of(
     if choice == NONE:
         offered = []
     check_tools(offered)
-    in_tags = family in xml_grammar.LINES
-    make = xml_grammar.xml_grammar if in_tags else glm4_grammar.glm4_grammar
+    in_tags = family in tags.LINES
+    make = tags.xml_grammar if in_tags else name_line.glm4_grammar
     several = choice in CHOICES
     return make(family, offered, opening, answer=choice in (AUTO, NONE), several=several)

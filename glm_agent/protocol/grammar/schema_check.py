@@ -4,7 +4,7 @@ A word of JSON Schema is held (the grammar admits nothing else), an annotation (
 or cannot be held by any context-free grammar; such a word is named in an error with its place.
 `uniqueItems` alone is let pass unheld: the tool itself checks it, and sets need it.
 
-Does not do: making the grammar (`json_grammar.py`).
+Does not do: making the grammar (`json_rules.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, cast
 
-from ..errors import UnsupportedSchemaError
-from ..messages import ToolSpec
+from ...errors import UnsupportedSchemaError
+from ...messages import ToolSpec
 
 Schema = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ A value is a bare text or JSON, and what the parser makes of it depends on the t
 parameter may have (`xml_values.allowed`). So where a text could be read as something else, it is
 left out of the texts. A value cannot spell `</arg_value>`: a model that writes it means the token.
 
-Does not do: the reply around the calls (`xml_grammar.py`).
+Does not do: the reply around the calls (`tags.py`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from ..messages import ToolSpec
+from ...messages import ToolSpec
+from ..parsing.xml_values import allowed, types_of
 from .argument_forms import Form, forms_of
-from .json_grammar import JsonRules, SchemaRules, either
-from .parsing.xml_values import allowed, types_of
+from .json_rules import JsonRules, SchemaRules, either
 from .raw_text import ANY_TEXT, spelled, texts_of, unlike, whole
 from .schema_check import Schema, resolve, unsupported
 from .schema_words import kinds_of, meant, typed

@@ -11,19 +11,19 @@ r"""The grammar of a reply of GLM-4.5 and later.
 `line` is a newline with GLM-4.5 and 4.6, and nothing with GLM-4.7 and 5. Where a call is required,
 no text comes before it. The tags are control tokens of the vocabulary, and never text.
 
-Does not do: arguments (`xml_arguments.py`), the formats with a name on a line of its own
-(`glm4_grammar.py`).
+Does not do: arguments (`tag_arguments.py`), the formats with a name on a line of its own
+(`name_line.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..messages import Control, Piece, ToolSpec
+from ...messages import Control, Piece, ToolSpec
 from . import json_grammar, xml_arguments
 from .held_tools import held
 from .raw_text import spelled
-from .xml_arguments import XmlArguments
+from .tag_arguments import XmlArguments
 
 LINES = {"glm-4.5": "\n", "glm-4.7": "", "glm-5": ""}
 """What stands between two tags, in each family."""

@@ -3,9 +3,9 @@
 A schema may say it in several ways at once: with `properties` beside `anyOf`, `allOf`, references.
 Here that becomes alternatives, each of them a `Form`: properties in order, which of them must be
 there, and what other names may stand for. Where nothing is said of others, a form that lists
-properties takes none (as in `json_grammar.py`).
+properties takes none (as in `json_rules.py`).
 
-Does not do: the values (`json_grammar.py`, `raw_text.py`).
+Does not do: the values (`json_rules.py`, `raw_text.py`).
 """
 
 from __future__ import annotations

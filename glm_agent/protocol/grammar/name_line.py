@@ -19,16 +19,16 @@ opens its thinking itself, or leaves it out, and ends the line of a name with a 
 In `auto` the first token that is a newline, or the begin of a tool's name, decides between an
 answer and a call: the choice stays the model's own.
 
-Does not do: JSON (`json_grammar.py`), calls in tags (`xml_grammar.py`).
+Does not do: JSON (`json_rules.py`), calls in tags (`tags.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..messages import Piece, ToolSpec
+from ...messages import Piece, ToolSpec
 from .held_tools import ACTION, held
-from .json_grammar import TERMINALS, JsonRules
+from .json_rules import TERMINALS, JsonRules
 from .raw_text import spelled
 from .schema_check import unsupported
 

@@ -5,7 +5,7 @@ formats, choices) has to be said of the bare text. All of it is regular, and so 
 
 The terminals are in llguidance's dialect of Lark; `TEXT` is any text and must be defined.
 
-Does not do: values other than strings (`json_grammar.py`), calls (`xml_grammar.py`).
+Does not do: values other than strings (`json_rules.py`), calls (`tags.py`).
 """
 
 from __future__ import annotations

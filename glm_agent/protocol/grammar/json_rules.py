@@ -14,7 +14,7 @@ Where a schema leaves things open, this is what is meant:
 - Space between the parts of JSON is at most one blank and one line break with its indentation.
 
 Does not do: saying which schemas can be held (`schema_check.py`), the format around the JSON
-(`grammar.py`).
+(`reply.py`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from ..parsing.xml_values import types_of
 from .argument_forms import Form, forms_of
-from .parsing.xml_values import types_of
 from .schema_check import TYPES, Schema, resolve
 from .schema_words import kinds_of, meant, typed
 from .text_formats import PATTERNS

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..messages import ToolSpec
-from .rendering.raw_tools import RAW_PARAMETER, as_function
+from ...messages import ToolSpec
+from ..rendering.raw_tools import RAW_PARAMETER, as_function
 
 _NUMBER = "(?:0|[1-9][0-9]{0,4})"
 ACTION = (

@@ -1,0 +1,8 @@
+"""Grammars that hold a reply to the wire format and to the tools' schemas.
+
+Does not do: masking tokens (`models.constraint`), sending one to a server (`models.completions`).
+"""
+
+from .reply import AUTO, CHOICES, FAMILIES, NONE, REQUIRED, check_choice, grammar_of
+
+__all__ = ["AUTO", "CHOICES", "FAMILIES", "NONE", "REQUIRED", "check_choice", "grammar_of"]
