@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...messages import Control, Piece, ToolSpec
-from . import json_grammar, xml_arguments
+from . import json_rules, tag_arguments
 from .held_tools import held
 from .raw_text import spelled
 from .tag_arguments import XmlArguments
@@ -63,8 +63,8 @@ def xml_grammar(
             *lines,
             *calls,
             "TEXT: /(?s:.*)/",
-            json_grammar.TERMINALS,
-            xml_arguments.TERMINALS,
+            json_rules.TERMINALS,
+            tag_arguments.TERMINALS,
             *arguments.rules.rules,
         ]
     )
