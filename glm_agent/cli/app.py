@@ -22,6 +22,7 @@ from ..errors import RegistryError
 from .chat import chat
 from .failures import Failure, Reported, Terminated, debugging, failure
 from .models import models
+from .plugins import Commands
 from .run import run as run_command
 from .text import visible
 from .tools import tools
@@ -29,7 +30,7 @@ from .tools import tools
 _COMPLETE = "_GLM_AGENT_COMPLETE"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="glm-agent", message="%(prog)s %(version)s")
 def group() -> None:
     """The agent framework for GLM-4: functions, Python and a browser on your own model.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import (
     FileRefused,
+    ImageBuildError,
     KernelClosed,
     KernelStartError,
     KindUnavailable,
@@ -38,6 +39,7 @@ __all__ = [
     "ExecutionResult",
     "FileRefused",
     "Image",
+    "ImageBuildError",
     "Kernel",
     "KernelClosed",
     "KernelPool",

@@ -2,6 +2,7 @@
 
     SandboxError
     ├── KindUnavailable          no such kind of kernel, or not on this machine
+    ├── ImageBuildError          the image of kind "docker" cannot be built
     ├── LimitUnavailable         the kind cannot hold to a limit that was asked for
     ├── KernelStartError         a kernel process did not come up; `.stderr` has its last words
     │   └── MissingDependency    the interpreter of the kernel lacks ipykernel
@@ -21,6 +22,10 @@ class SandboxError(Exception):
 
 class KindUnavailable(SandboxError):
     """There is no such kind of kernel, or it cannot run on this machine."""
+
+
+class ImageBuildError(SandboxError):
+    """The image in which kernels of kind "docker" run cannot be built."""
 
 
 class LimitUnavailable(SandboxError):

@@ -1,0 +1,1 @@
+"""Kind "docker": kernels in containers of a Docker engine on this machine."""

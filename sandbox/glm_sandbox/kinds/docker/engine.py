@@ -25,7 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def connect(seconds: float = SECONDS) -> Any:
+def connect(seconds: int = SECONDS) -> Any:
     """A client of the engine that DOCKER_HOST names, or of the usual socket; to be closed.
 
     Raises:
@@ -48,7 +48,7 @@ def connect(seconds: float = SECONDS) -> Any:
 
 
 @contextmanager
-def engine(seconds: float = SECONDS) -> Generator[Any]:
+def engine(seconds: int = SECONDS) -> Generator[Any]:
     """A client of the engine for the length of a block. Raises `KindUnavailable`."""
     client = connect(seconds)
     try:
