@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from . import errors, events, messages
     from ._version import __version__
     from .agent import Agent, RunResult, Session
+    from .citations import Citation
     from .errors import (
         ConfigurationError,
         GlmAgentError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Image,
         Message,
         Observation,
+        Source,
         System,
         ToolCall,
         ToolSpec,
@@ -80,6 +82,7 @@ __all__ = [
     "CallDelta",
     "CallReady",
     "CallStarted",
+    "Citation",
     "ConfigurationError",
     "Event",
     "GlmAgentError",
@@ -102,6 +105,7 @@ __all__ = [
     "ServerError",
     "Session",
     "Settings",
+    "Source",
     "SyncSession",
     "System",
     "TextDelta",
@@ -132,6 +136,7 @@ __all__ = [
 _HOMES = {
     "_version": ("__version__",),
     "agent": ("Agent", "RunResult", "Session"),
+    "citations": ("Citation",),
     "errors": (
         "ConfigurationError",
         "GlmAgentError",
@@ -165,6 +170,7 @@ _HOMES = {
         "Image",
         "Message",
         "Observation",
+        "Source",
         "System",
         "ToolCall",
         "ToolSpec",

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
+from .citations import Citation, as_markdown
 from .errors import ConfigurationError
 from .events import Event
 from .limits import Limits
@@ -60,13 +61,20 @@ class RunResult:
     """What a run brought.
 
     `messages` are those of this run alone, beginning with the user's; `transcript` is the whole
-    conversation, which goes on growing if the session does.
+    conversation, which goes on growing if the session does. `citations` are what the marks in the
+    answer name, in order.
     """
 
     answer: str
     transcript: Transcript
     usage: Usage
     messages: tuple[Message, ...]
+    citations: tuple[Citation, ...] = ()
+
+    @property
+    def markdown(self) -> str:
+        """The answer with its citations as links."""
+        return as_markdown(self.answer, self.citations)
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -138,6 +146,11 @@ class Agent:
     def model_name(self) -> str:
         """The model's name, as it would be written after `--model`."""
         return self._model_name
+
+    @property
+    def loaded(self) -> Model | None:
+        """The model, if it was given or is loaded."""
+        return self._model
 
     def load(self) -> Model:
         """Load the model now instead of at the first run, and return it.
@@ -310,7 +323,9 @@ class Session:
         start = len(self.transcript)
         outcome = await self._turn(prompt, images, deps, tool_choice, emit)
         messages = tuple(self.transcript[start:])
-        return RunResult(outcome.answer, self.transcript, outcome.usage, messages)
+        return RunResult(
+            outcome.answer, self.transcript, outcome.usage, messages, outcome.citations
+        )
 
     async def stream(
         self,
@@ -351,7 +366,7 @@ class Session:
         self._running = True
         try:
             # Importing torch and reading weights takes seconds: not on the event loop.
-            model = await anyio.to_thread.run_sync(agent.load)
+            model = agent.loaded or await anyio.to_thread.run_sync(agent.load)
             self.transcript.append(User(prompt, tuple(images)))
             turn = Turn(
                 model=model,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .citations import Citation, as_markdown
 from .messages import Observation, ToolCall, Usage
 
 
@@ -63,9 +64,15 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The model's final answer."""
+    """The model's final answer, and what the marks in it cite, in order."""
 
     text: str
+    citations: tuple[Citation, ...] = ()
+
+    @property
+    def markdown(self) -> str:
+        """The text with its citations as links."""
+        return as_markdown(self.text, self.citations)
 
 
 @dataclass(frozen=True, slots=True)

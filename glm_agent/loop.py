@@ -33,6 +33,7 @@ from itertools import groupby
 import anyio
 from anyio.abc import TaskGroup
 
+from .citations import Citation, citations
 from .errors import GlmAgentError, LimitExceeded, ModelError, RunError
 from .events import (
     Answer,
@@ -57,10 +58,11 @@ Emit = Callable[[Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a turn ended: the model's answer and what it cost."""
+    """How a turn ended: the model's answer, what it cost, and what it cites."""
 
     answer: str
     usage: Usage
+    citations: tuple[Citation, ...] = ()
 
 
 class Turn:
@@ -125,9 +127,10 @@ class Turn:
             error.transcript = self._transcript
             raise
         usage = replace(self._usage, seconds=time.perf_counter() - started)
-        await emit(Answer(answer))
+        cited = citations(answer, self._transcript)
+        await emit(Answer(answer, cited))
         await emit(UsageReport(usage))
-        return Outcome(answer, usage)
+        return Outcome(answer, usage, cited)
 
     async def _with_background(self) -> str:
         """The steps; tools that still start up when they are done are not waited for."""

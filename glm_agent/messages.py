@@ -25,6 +25,16 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where something was read. `text` is the snippet or quote; `date` is ISO 8601 or empty."""
+
+    title: str
+    url: str
+    text: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolSpec:
     """What the model is told about a tool.
 
@@ -143,7 +153,8 @@ class Observation:
     """What came back from a call. A browser call may bring several, all with its `call_id`.
 
     `metadata` is the text after the role token, such as `quote_result [7†source]`; empty for
-    functions and for python. `text` is what the model reads.
+    functions and for python. `text` is what the model reads. `sources` are the pages behind it,
+    which an answer may cite.
     """
 
     text: str
@@ -152,6 +163,7 @@ class Observation:
     outcome: Outcome = "ok"
     metadata: str = ""
     images: tuple[Image, ...] = ()
+    sources: tuple[Source, ...] = ()
     role: Literal["observation"] = "observation"
 
 

@@ -8,6 +8,7 @@ Does not do: pictures of observations (their place in the text is what the model
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -54,7 +55,7 @@ def event_record(event: Event) -> dict[str, Any] | None:
         return _call(event.call)
     if isinstance(event, Observed):
         seen = event.observation
-        return {
+        record: dict[str, Any] = {
             "type": "observation",
             "call_id": seen.call_id,
             "name": seen.name,
@@ -62,8 +63,15 @@ def event_record(event: Event) -> dict[str, Any] | None:
             "metadata": seen.metadata,
             "text": seen.text,
         }
+        if seen.sources:
+            record["sources"] = [{"title": page.title, "url": page.url} for page in seen.sources]
+        return record
     if isinstance(event, Answer):
-        return {"type": "answer", "text": event.text}
+        return {
+            "type": "answer",
+            "text": event.text,
+            "citations": [dataclasses.asdict(citation) for citation in event.citations],
+        }
     if isinstance(event, UsageReport):
         usage = event.usage
         return {

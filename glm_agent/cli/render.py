@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self, TextIO
 
+from ..citations import Citation
 from ..events import (
     Answer,
     CallReady,
@@ -56,6 +57,10 @@ class Screen(Protocol):
         """Write what came back."""
         ...
 
+    def source(self, label: str, title: str, url: str) -> None:
+        """Write what a mark in the answer names; `url` is empty where it names nothing."""
+        ...
+
     def note(self, line: str) -> None:
         """Write something by the way."""
         ...
@@ -97,6 +102,7 @@ class LiveOutput:
             if not self._answering:
                 self._text(event.text)
             self._end_line()
+            self._sources(event.citations)
         elif isinstance(event, UsageReport):
             self._screen.busy(None)
             self._screen.text("\n")
@@ -165,6 +171,19 @@ class LiveOutput:
         if self._column:
             self._screen.text("\n")
             self._column = False
+
+    def _sources(self, cited: Sequence[Citation]) -> None:
+        """What the marks name, each once."""
+        named = {citation.mark: citation for citation in cited}
+        if named:
+            self._screen.text("\n")
+        for mark, citation in named.items():
+            title = citation.title or citation.url
+            self._screen.source(
+                visible(mark),
+                visible(f"invalid: {citation.invalid}" if citation.invalid else title),
+                visible(citation.url) if _is_link(citation.url) else "",
+            )
 
     def _call(self, call: ToolCall) -> None:
         self._end_line()
@@ -245,6 +264,11 @@ class PlainScreen:
         first, *rest = lines
         self.text("".join([f"  < {first}\n", *(f"    {line}".rstrip() + "\n" for line in rest)]))
 
+    def source(self, label: str, title: str, url: str) -> None:
+        """Write what a mark in the answer names."""
+        self.text(" ".join(part for part in (label, title, url if url != title else "") if part))
+        self.text("\n")
+
     def note(self, line: str) -> None:
         """Write something by the way."""
         self.text(f"{line}\n")
@@ -275,6 +299,11 @@ def usage_line(usage: Usage) -> str:
     steps = f"{usage.steps} step{'' if usage.steps == 1 else 's'}"
     tokens = f"{usage.prompt_tokens:,} prompt + {usage.completion_tokens:,} completion tokens"
     return f"{steps} · {tokens} · {usage.seconds:.1f} s"
+
+
+def _is_link(url: str) -> bool:
+    """Whether a URL may be offered to be clicked."""
+    return url.startswith(("http://", "https://")) and url.isprintable() and " " not in url
 
 
 def _inline(arguments: Mapping[str, Any]) -> str:

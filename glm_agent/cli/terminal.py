@@ -61,6 +61,15 @@ class RichScreen:
                 Text.assemble(("  ↳ " if number == 0 else "    ", "cyan"), (line, style))
             )
 
+    def source(self, label: str, title: str, url: str) -> None:
+        """Write what a mark in the answer names, as a link where the terminal knows links."""
+        link = f" link {url}" if url and not set(url) & set("[] ") else ""
+        self._console.print(
+            Text.assemble((label, "cyan"), " ", (title, f"bold{link}")),
+            Text(f"  {url}" if url not in {"", title} else "", style="dim"),
+            sep="",
+        )
+
     def note(self, line: str) -> None:
         """Write something by the way."""
         self._console.print(Text(line, style="dim"))

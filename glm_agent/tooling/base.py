@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import anyio
 
-from ..messages import Image, Outcome, ToolCall, ToolSpec
+from ..messages import Image, Outcome, Source, ToolCall, ToolSpec
 
 
 class AsyncClosable(Protocol):
@@ -33,12 +33,13 @@ R = TypeVar("R", bound=AsyncClosable)
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """One thing that came back: text, pictures, and the metadata of its observation."""
+    """One thing that came back: text, pictures, the metadata of its observation, its sources."""
 
     text: str = ""
     images: tuple[Image, ...] = ()
     metadata: str = ""
     outcome: Outcome = "ok"
+    sources: tuple[Source, ...] = ()
 
 
 class SessionResources:

@@ -173,6 +173,7 @@ def _bounded(call: ToolCall, output: ToolOutput, max_chars: int) -> Observation:
         # One line by the wire format; a role's metadata is never a page of text.
         metadata=well_formed(" ".join(output.metadata.splitlines()))[:MAX_METADATA],
         images=kept,
+        sources=output.sources,
     )
 
 
