@@ -30,14 +30,21 @@ from . import tokenizer as tok
 from .conversations import Conversation, stream
 
 MAX_LENGTH = 1024
+HEAD = 32  # the width of an attention head
 
 
-def config(tokenizer: Tokenizer, hidden: int, layers: int, ffn: int) -> GlmConfig:
-    """A GLM of glm-4-9b-chat's architecture: grouped-query attention, half-rotary, fused SwiGLU."""
+def config(
+    tokenizer: Tokenizer, hidden: int, layers: int, ffn: int, kv_heads: int = 2
+) -> GlmConfig:
+    """A GLM of glm-4-9b-chat's architecture: half-rotary attention, fused SwiGLU.
+
+    With its two key and value heads, all that a layer of this width could look for would have to
+    share 64 numbers; so there may be more.
+    """
     ids = {name: tokenizer.token_to_id(name) for name in tok.CONTROL}
     return GlmConfig(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers,
-        num_attention_heads=hidden // 32, num_key_value_heads=max(2, hidden // 128), head_dim=32, attention_bias=True,
+        num_attention_heads=hidden // HEAD, num_key_value_heads=kv_heads, head_dim=HEAD, attention_bias=True,
         max_position_embeddings=8192, rms_norm_eps=1e-6, tie_word_embeddings=True, pad_token_id=ids["<|endoftext|>"],
         eos_token_id=[ids[name] for name in STOPS], bos_token_id=None,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
@@ -127,23 +134,31 @@ def optimizers(model: GlmForCausalLM, lr: float, muon_lr: float) -> list[torch.o
     ]
 
 
-def deepened(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
-    """The weights of a shallower model, with copies of its inner layers that do nothing at first.
+def grown(state: dict[str, torch.Tensor], layers: int, kv_heads: int) -> dict[str, torch.Tensor]:
+    """The weights of a smaller model in a larger one that computes the same at first.
 
-    A copy's two projections into the residual stream are zero, so the deeper model computes what the
-    shallower one did, and its further layers start from features that are already of use.
+    Inner layers are doubled; a copy's two projections into the residual stream are zero, so that it
+    does nothing at first, and starts from features that are already of use. Heads for keys and
+    values are repeated for each query head that shared them.
     """
     old = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("model.layers."))
     if not old <= layers <= 2 * old - 1:
         raise SystemExit(f"--layers must be {old} to {2 * old - 1} to go on from {old} layers")
     # Layer 0 stays single; the layers in the middle are doubled first.
     doubled = sorted(range(1, old), key=lambda i: abs(i - old / 2))[: layers - old]
-    sources = [(i, new) for i in range(old) for new in ((False, True) if i in doubled else (False,))]
+    sources = [
+        (i, new) for i in range(old) for new in ((False, True) if i in doubled else (False,))
+    ]
     made = {name: value for name, value in state.items() if not name.startswith("model.layers.")}
     for index, (source, new) in enumerate(sources):
         for name, value in state.items():
             if name.startswith(f"model.layers.{source}."):
                 rest = name.removeprefix(f"model.layers.{source}.")
+                if rest.startswith(("self_attn.k_proj", "self_attn.v_proj")):
+                    heads = value.unflatten(0, (-1, HEAD))
+                    if kv_heads % len(heads):
+                        raise SystemExit(f"--kv-heads must be a multiple of {len(heads)}")
+                    value = heads.repeat_interleave(kv_heads // len(heads), 0).flatten(0, 1)
                 silent = new and rest in ("self_attn.o_proj.weight", "mlp.down_proj.weight")
                 made[f"model.layers.{index}.{rest}"] = value * 0 if silent else value.clone()
     return made
@@ -199,6 +214,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     )
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--kv-heads", type=int, default=2)
     parser.add_argument("--ffn", type=int, default=640)
     parser.add_argument("--copy-minutes", type=float, default=6)
     parser.add_argument(
@@ -214,7 +230,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     parser.add_argument(
         "--resume",
         type=Path,
-        help="a checkpoint (.pt) to start the conversations from; it may have fewer layers",
+        help="a checkpoint (.pt) to start the conversations from; it may be smaller",
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -229,10 +245,13 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     else:
         tokenizer = tok.build()
     tok.save(tokenizer, args.out)
-    model = GlmForCausalLM(config(tokenizer, args.hidden, args.layers, args.ffn)).to(device)
+    model = GlmForCausalLM(config(tokenizer, args.hidden, args.layers, args.ffn, args.kv_heads)).to(
+        device
+    )
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}", flush=True)
     if args.resume:
-        model.load_state_dict(deepened(torch.load(args.resume, weights_only=True), args.layers))
+        state = torch.load(args.resume, weights_only=True)
+        model.load_state_dict(grown(state, args.layers, args.kv_heads))
         args.copy_minutes = 0
     rng = np.random.default_rng(args.seed)
     opts = optimizers(model, args.lr, args.muon_lr)
