@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from .errors import FileRefused
 
+MAX_DEPTH = 32  # folders deeper than this are not listed
 MAX_ENTRIES = 5000  # files looked at when listing; a work folder with more is listed in part
 _SKIP = {"__pycache__"}
 
@@ -41,6 +42,10 @@ class Snapshot:
             )
         )
 
+    def removed(self, later: Snapshot) -> tuple[str, ...]:
+        """Names of the files that a `later` snapshot has no more; none where it is not complete."""
+        return tuple(sorted(self.marks.keys() - later.marks.keys())) if later.complete else ()
+
 
 class WorkFolder:
     """A folder that model-written code works in.
@@ -48,11 +53,13 @@ class WorkFolder:
     Args:
         path: An existing folder.
         file_bytes: The largest file that `put` and `get` move.
+        owner: The user and group that what we put in belongs to; None for our own.
     """
 
-    def __init__(self, path: Path, file_bytes: int) -> None:
+    def __init__(self, path: Path, file_bytes: int, owner: int | None = None) -> None:
         self.path = path
         self._limit = file_bytes
+        self._owner = owner
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file, making the folders that its name goes through."""
@@ -64,8 +71,14 @@ class WorkFolder:
             with os.fdopen(handle, "wb") as file:
                 if info.st_nlink > 1:
                     raise FileRefused(f"{name!r} is a hard link; remove it first")
+                if self._owner is not None:
+                    os.fchown(handle, self._owner, self._owner)
                 file.truncate()
-                file.write(data)
+                try:
+                    file.write(data)
+                    file.flush()
+                except OSError as error:
+                    raise FileRefused(f"{name!r} cannot be written: {error.strerror}") from None
 
     def get(self, name: str) -> bytes:
         """Read a file."""
@@ -88,23 +101,21 @@ class WorkFolder:
     def snapshot(self) -> Snapshot:
         """How the files are now, to compare with a later snapshot."""
         found: dict[str, tuple[int, int]] = {}
-        folders = [("", str(self.path))]
-        seen = 0
-        while folders:
-            prefix, path = folders.pop()
-            with suppress(OSError), os.scandir(path) as entries:
-                for entry in entries:
-                    seen += 1
-                    if seen > MAX_ENTRIES:
-                        return Snapshot(found, complete=False)
-                    if entry.name.startswith(".") or entry.name in _SKIP:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append((f"{prefix}{entry.name}/", entry.path))
-                    elif entry.is_file(follow_symlinks=False):
-                        info = entry.stat(follow_symlinks=False)
-                        found[_readable(prefix + entry.name)] = (info.st_mtime_ns, info.st_size)
-        return Snapshot(found)
+        complete = True
+        for seen, (prefix, entry) in enumerate(walk(str(self.path))):
+            if seen >= MAX_ENTRIES:
+                complete = False
+                break
+            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                info = entry.stat(follow_symlinks=False)
+                found[_readable(prefix + entry.name)] = (info.st_mtime_ns, info.st_size)
+        return Snapshot(found, complete)
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there. Raises `FileRefused` for what is no file's name."""
+        with suppress(FileNotFoundError), self._folder_of(name) as (folder, last):
+            if stat.S_ISREG(os.stat(last, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.unlink(last, dir_fd=folder)
 
     @contextmanager
     def _folder_of(self, name: str, make: bool = False) -> Generator[tuple[int, str]]:
@@ -115,10 +126,14 @@ class WorkFolder:
         handle = self._open(name, str(self.path), flags & ~os.O_NOFOLLOW)
         try:
             for part in path.parts[:-1]:
+                made = False
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=handle)
+                        made = True
                 inner = self._open(name, part, flags, handle)
+                if made and self._owner is not None:
+                    os.fchown(inner, self._owner, self._owner)
                 os.close(handle)
                 handle = inner
             yield handle, path.name
@@ -143,6 +158,42 @@ class WorkFolder:
             os.close(handle)
             raise FileRefused(f"{name!r} is not a regular file")
         return handle, info
+
+
+def walk(path: str | int) -> Generator[tuple[str, os.DirEntry[str]]]:
+    """Each entry below a folder with the names above it ("a/b/"), hidden folders left out.
+
+    Every folder is opened by its handle and none through a link, also when it is exchanged for
+    one meanwhile.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    open_: list[tuple[str, int, Iterator[os.DirEntry[str]]]] = []
+    try:
+        with suppress(OSError):
+            handle = os.open(path, flags) if isinstance(path, str) else os.dup(path)
+            open_.append(("", handle, _entries(handle)))
+        while open_:
+            prefix, folder, entries = open_[-1]
+            entry = next(entries, None)
+            if entry is None:
+                open_.pop()
+                os.close(folder)
+                continue
+            with suppress(OSError):
+                yield prefix, entry
+                if entry.is_dir(follow_symlinks=False) and len(open_) < MAX_DEPTH:
+                    if entry.name.startswith(".") or entry.name in _SKIP:
+                        continue
+                    handle = os.open(entry.name, flags | os.O_NOFOLLOW, dir_fd=folder)
+                    open_.append((f"{prefix}{entry.name}/", handle, _entries(handle)))
+    finally:
+        for _, folder, _ in open_:
+            os.close(folder)
+
+
+def _entries(folder: int) -> Iterator[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        yield from entries
 
 
 def _readable(name: str) -> str:

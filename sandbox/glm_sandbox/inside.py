@@ -6,22 +6,59 @@ apart); output beyond a bound is counted instead of sent, keeping the end of it 
 cell; no single message is huge. All of it is courtesy: code in here can undo it, so the other
 side bounds everything again. Needs ipykernel and nothing else of glm_sandbox.
 """
-# pyright: basic, reportArgumentType=false, reportOptionalMemberAccess=false
+# ruff: noqa: E402 (bounds are taken up before anything heavy is loaded)
+# pyright: basic, reportPrivateImportUsage=false, reportArgumentType=false, reportOptionalMemberAccess=false
 
-import asyncio
-import codecs
-import contextlib
+import array
 import os
-import select
-import signal
+import socket
 import sys
-import threading
-import warnings
-from collections import deque
 
 if __name__ == "__main__":
     del sys.path[0]  # this file's folder; IPython puts the work folder there
 
+
+def settle_in():
+    """Take up bounds, and show the host our work folder; nothing of the model's has run yet.
+
+    GLM_SANDBOX_RLIMITS: "NOFILE=1024,NPROC=128". GLM_SANDBOX_HELLO: the descriptor of a Unix
+    socket that gets a handle of the work folder; the socket tells the host our process id too.
+    """
+    for item in filter(None, os.environ.pop("GLM_SANDBOX_RLIMITS", "").split(",")):
+        import resource
+
+        name, _, value = item.partition("=")
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
+    hello = os.environ.pop("GLM_SANDBOX_HELLO", "")
+    if hello:
+        os.setpgid(0, 0)  # what an interrupt goes to: we and the programs that the code runs
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+        with socket.socket(fileno=int(hello)) as host:
+            handles = array.array("i", [folder])
+            host.sendmsg([b"here"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles)])
+        os.close(folder)
+
+
+settle_in()
+# Listening Unix sockets that the host made: shell, iopub, stdin, control, heartbeat. Then no
+# folder with sockets need be shared, in which this side could put other things.
+SOCKETS = [int(n) for n in os.environ.pop("GLM_SANDBOX_SOCKETS", "").split(",") if n]
+PRELOAD = [n for n in os.environ.pop("GLM_SANDBOX_PRELOAD", "").split(",") if n]
+
+import asyncio
+import codecs
+import contextlib
+import importlib
+import select
+import shutil
+import signal
+import threading
+import warnings
+from collections import deque
+
+import ipykernel.kernelapp
+import zmq
+from ipykernel.heartbeat import Heartbeat
 from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
@@ -259,8 +296,32 @@ class Kernel(IPythonKernel):
             signal.signal(signal.SIGINT, saved)
 
 
+class GivenHeartbeat(Heartbeat):
+    """Listens on the socket that was given."""
+
+    def _try_bind_socket(self):
+        self.socket.setsockopt(zmq.USE_FD, SOCKETS[self.port - 1])
+        super()._try_bind_socket()
+
+
+if SOCKETS:
+    ipykernel.kernelapp.Heartbeat = GivenHeartbeat
+
+
 class App(IPKernelApp):
-    """The kernel with our session and streams."""
+    """The kernel with our session and streams, on sockets that were given."""
+
+    def _try_bind_socket(self, s, port):
+        if SOCKETS:
+            s.setsockopt(zmq.USE_FD, SOCKETS[port - 1])
+        return super()._try_bind_socket(s, port)
+
+    def init_control(self, context):
+        """Set up the control channel, without the debugger's way back, which is not there."""
+        super().init_control(context)
+        if SOCKETS:
+            with contextlib.suppress(zmq.ZMQError):
+                self.debug_shell_socket.disconnect(self.shell_socket.LAST_ENDPOINT)
 
     @default("kernel_class")
     def _kernel_class_default(self):
@@ -285,6 +346,20 @@ class App(IPKernelApp):
             self.shell.events.register("post_run_cell", end_cell)
 
 
+def preload():
+    """Import what the host named, so that it is there at once when asked for."""
+    fonts = os.environ.pop("GLM_SANDBOX_FONTS", "")
+    if fonts:  # a list of fonts that takes seconds to make
+        with contextlib.suppress(OSError):
+            shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], dirs_exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in PRELOAD:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+
 if __name__ == "__main__":
+    preload()
     arguments, sys.argv = sys.argv[1:], [""]
     App.launch_instance(argv=arguments)

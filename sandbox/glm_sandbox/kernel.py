@@ -87,12 +87,14 @@ class Kernel:
             finally:
                 self._busy = False
             after = await self._launcher.snapshot()
+            changed = before.changes(after, since=wall)
+            await self._launcher.keep(changed, before.removed(after))
             text, images, truncated = collector.finish()
             return ExecutionResult(
                 status=status,
                 text=text,
                 images=images,
-                files=before.changes(after, since=wall),
+                files=changed,
                 truncated=truncated,
                 seconds=time.perf_counter() - began,
                 state_lost=state_lost or self._lost,

@@ -90,6 +90,7 @@ class Launcher(ABC):
     """
 
     isolated: ClassVar[bool] = True
+    preload: bool = False  # whether `start()` also imports numpy, pandas and pyplot
     files_first: ClassVar[bool] = False  # whether files can be put in before `start()`
     work: WorkFolder  # for kinds whose work folder is a folder of this machine
 
@@ -135,6 +136,11 @@ class Launcher(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """`stop`, and remove every file that was made for the kernel. Idempotent."""
+
+    async def keep(  # noqa: B027 (most kinds have nothing to do)
+        self, changed: tuple[str, ...], removed: tuple[str, ...]
+    ) -> None:
+        """Called after each execution with the files that it changed and removed."""
 
     # The files, by default in `work`; called only while the kernel runs or ran.
 

@@ -12,15 +12,13 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-GUARD = Path(__file__).parents[1] / "guard.py"
-KILL_SECONDS = 2.0  # how long the guard may take to end everything before it is killed itself
+from ..isolation.guarded import GUARD, KILL_SECONDS
 
 
 class OneSpec(KernelSpecManager):
@@ -45,8 +43,9 @@ class GuardedProvisioner(LocalProvisioner):
         """Start the guard, which starts `cmd`."""
         self._let_go()
         reading, self._alive = os.pipe()
+        options = json.dumps({"folders": self.folders})
         # Our own interpreter, cut off from its environment: the guard needs only the library.
-        guard = [sys.executable, "-I", "-S", str(GUARD), str(reading), json.dumps(self.folders)]
+        guard = [sys.executable, "-I", "-S", str(GUARD), str(reading), options]
         try:
             return await super().launch_kernel([*guard, *cmd], pass_fds=(reading,), **kwargs)
         finally:

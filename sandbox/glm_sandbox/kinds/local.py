@@ -16,7 +16,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,12 @@ from uuid import uuid4
 
 import anyio
 
-from ..errors import KernelStartError, KindUnavailable, NoIsolationWarning
+from ..errors import KernelStartError, NoIsolationWarning
 from ..folder import WorkFolder
+from ..isolation.guarded import describe
 from ..results import Limits
 from .base import INSIDE, OPTIONS, Channels, Launcher
-
-SOCKET_PATH = 80  # characters of the runtime folder; a Unix socket's path has at most 103 (macOS)
-LAST_WORDS = 4000
+from .places import cache_folder, last_words, private_folder
 
 # What a kernel may know of our environment: how to find programs and libraries, language, time.
 _PASS = frozenset(
@@ -69,7 +67,6 @@ def kernel_environment(work: Path, private: Path, limits: Limits) -> dict[str, s
     """The whole environment of a local kernel."""
     kept = {k: v for k, v in os.environ.items() if k in _PASS or k.startswith("LC_")}
     temporary = private / "tmp"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     return {
         "PATH": os.defpath,
         **kept,
@@ -80,7 +77,7 @@ def kernel_environment(work: Path, private: Path, limits: Limits) -> dict[str, s
         "JUPYTER_RUNTIME_DIR": str(private),
         "JUPYTER_PLATFORM_DIRS": "1",
         # Outlives the session: matplotlib takes seconds to list the fonts of a machine.
-        "MPLCONFIGDIR": str(cache / "glm-sandbox" / "matplotlib"),
+        "MPLCONFIGDIR": str(cache_folder() / "matplotlib"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "GLM_SANDBOX_OUTPUT": str(limits.output),
         "TERM": "dumb",
@@ -114,7 +111,7 @@ class LocalLauncher(Launcher):
         warn_once()
         self._limits = limits
         self._python = python or sys.executable
-        self._private = _private_folder()
+        self._private = private_folder()
         self._made = [str(self._private)]
         if folder is None:
             work = self._private / "work"
@@ -212,13 +209,7 @@ class LocalLauncher(Launcher):
 
     def last_words(self) -> str:
         """The end of the process's own stderr."""
-        try:
-            with self._stderr.open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - LAST_WORDS))
-                return file.read(LAST_WORDS).decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return last_words(self._stderr)
 
     async def aclose(self) -> None:
         """End everything and remove what was made."""
@@ -226,24 +217,3 @@ class LocalLauncher(Launcher):
             await self.stop()
             for folder in self._made:
                 await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
-
-
-def describe(status: int | None) -> str:
-    """An exit status in words; the guard tells signals as 128 + number, as shells do."""
-    if status is None:
-        return "not started"
-    number = -status if status < 0 else status - 128
-    try:
-        return f"killed by {signal.Signals(number).name}"
-    except ValueError:
-        return f"exit status {status}"
-
-
-def _private_folder() -> Path:
-    """A new folder that only we can enter, with a path short enough for sockets in it."""
-    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 (mkdtemp makes it safe)
-        path = Path(tempfile.mkdtemp(prefix="glm-", dir=parent))
-        if len(str(path)) <= SOCKET_PATH:
-            return path
-        path.rmdir()
-    raise KindUnavailable("no folder for temporary files has a path short enough; set TMPDIR")

@@ -1,0 +1,75 @@
+"""Which folders of this machine a Python interpreter needs to run.
+
+Its installation, the virtual environment around it, and folders of installed packages; never
+folders of the user's own code, also not those that PYTHONPATH or an editable install names.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import KernelStartError
+
+# Of an installation's or environment's folder only what belongs to Python: it may hold a project.
+_PARTS = ("bin", "lib", "lib64", "libexec", "share", "etc", "ssl", "pyvenv.cfg")
+_PACKAGES = ("site-packages", "dist-packages")
+_ASK = (
+    "import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.path]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """`executable` to run, `paths` that must be visible, `packages` for PYTHONPATH."""
+
+    executable: str
+    paths: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@lru_cache
+def interpreter(python: str | None = None) -> Interpreter:
+    """What an interpreter needs; None for the one of this process.
+
+    Raises:
+        KernelStartError: there is none at that path, or it does not answer.
+    """
+    if python is None or python == sys.executable:
+        return _needs(sys.executable, sys.prefix, sys.base_prefix, sys.path)
+    try:
+        done = subprocess.run(  # noqa: S603 (the caller's own choice)
+            [python, "-I", "-c", _ASK], capture_output=True, text=True, timeout=30, check=True
+        )
+        return _needs(*json.loads(done.stdout))
+    except OSError as error:
+        raise KernelStartError(f"cannot run {python}: {error.strerror}") from None
+    except subprocess.CalledProcessError as error:
+        raise KernelStartError(f"{python} is no usable Python", error.stderr) from None
+    except (subprocess.TimeoutExpired, ValueError, TypeError):
+        raise KernelStartError(f"{python} is no usable Python") from None
+
+
+def _needs(executable: str, prefix: str, base: str, path: list[str]) -> Interpreter:
+    roots = {Path(prefix), Path(base), Path(base).resolve(), Path(prefix).resolve()}
+    paths: set[str] = set()
+    for root in roots:
+        if not _under(root, Path("/usr")):
+            paths.update(str(root / part) for part in _PARTS if (root / part).exists())
+    packages: list[str] = []
+    for entry in map(Path, path):
+        if entry.name in _PACKAGES and entry.is_dir():
+            if any(_under(entry, root) for root in (Path(prefix), Path(base))):
+                continue
+            packages.append(str(entry))
+            if not any(_under(entry, Path(known)) for known in (*paths, "/usr")):
+                paths.add(str(entry))
+    return Interpreter(executable, tuple(sorted(paths)), tuple(packages))
+
+
+def _under(path: Path, root: Path) -> bool:
+    return path == root or root in path.parents
