@@ -13,7 +13,9 @@ process ended, everything ends here. SIGTERM ends everything too. The guard adop
     join      cgroup.procs files that the kernel enters before it is run
     groups    cgroup folders, removed in the end
     events    the file that counts "oom_kill"
-    memory    bytes of private memory of all processes together, watched where no cgroup does it
+    memory    bytes of private memory of all processes together; more, and everything ends
+    counted   a cgroup's memory.stat, which counts that memory; without it /proc has to do, where
+              what forked processes share counts for each of them
     stderr    true: the kernel's stderr goes through the guard, which passes on a bounded amount
     report    descriptor that gets a JSON object in the end: {"oom": how many were killed}
 
@@ -156,8 +158,14 @@ class Words:
         os.write(2, self.tail)
 
 
-def private_memory() -> int:
+def private_memory(counted: str | None) -> int:
     """Bytes of memory that our descendants do not share with files."""
+    if counted:
+        with contextlib.suppress(OSError, ValueError):
+            for line in Path(counted).read_text().splitlines():
+                name, _, number = line.partition(" ")
+                if name in {"anon", "total_rss"}:  # version 2, version 1
+                    return int(number)
     pages = 0
     for pid in descendants():
         with contextlib.suppress(OSError, ValueError):
@@ -218,6 +226,7 @@ class Guard:
         """Wait until the kernel ends (its status) or it is to be ended (None)."""
         parent = os.getppid()
         memory: int | None = self.options.get("memory")
+        counted: str | None = self.options.get("counted")
         handles = [self.alive, self.wake, *([self.words.reading] if self.words else [])]
         while not (self.stop or self.orphaned or self.oom):
             # A child that our process forked may hold the pipe open, hence the look at the parent.
@@ -227,7 +236,7 @@ class Guard:
                 os.read(self.wake, 4096)
             if self.words and self.words.reading in ready and not self.words.take():
                 handles.remove(self.words.reading)
-            if memory and private_memory() > memory:
+            if memory and private_memory(counted) > memory:
                 self.oom = 1
             if (status := reap().get(kernel)) is not None:
                 return status

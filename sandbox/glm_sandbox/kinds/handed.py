@@ -1,0 +1,275 @@
+"""Launchers that hand a kernel its sockets and take a handle of its files: no folder is shared.
+
+The host makes the listening Unix sockets, in a folder that the kernel cannot see, and passes them
+as descriptors. The kernel (`inside.py`) sends back a handle of /mnt/data, a file system in memory
+of its own, before any code of the model's has run; files cross by that handle. A work folder of
+the caller's is copied in at the start, and what changes is copied back, so that no folder of the
+host is ever there for writing. For kernels on this machine, Linux only. Does not do: isolating;
+a subclass starts the process, and says behind what.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import struct
+import time
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import anyio.to_thread
+
+from ..errors import FileRefused, KernelStartError
+from ..folder import WorkFolder
+from ..isolation.guarded import ProcessHandle
+from ..results import Limits
+from ..transfer import TooMuch, copy
+from .base import Channels, Launcher
+from .places import last_words
+
+PRELOAD = "numpy,pandas,matplotlib.pyplot"
+_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+_BACKLOG = 64
+
+
+class Held(Protocol):
+    """What `_launch` starts, as `isolation.guarded.Guarded` does."""
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+        ...
+
+    def ending(self) -> str:
+        """How it ended, in words."""
+        ...
+
+    async def kill(self) -> None:
+        """End it and everything that it started. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """`kill`, and let go of it."""
+        ...
+
+
+class HandedLauncher(Launcher):
+    """One isolated kernel.
+
+    Args:
+        limits: Its bounds.
+        folder: A work folder of the caller's, see `Launcher`; None for none.
+        user: The user id of its processes.
+        private: A new folder that only we can enter.
+    """
+
+    def __init__(self, limits: Limits, folder: Path | None, user: int, private: Path) -> None:
+        self.preload = False
+        self.connection: dict[str, Any] = {}
+        self._limits = limits
+        self._bounds = limits.bounds()
+        self._given = None if folder is None else folder.expanduser().resolve()
+        if self._given is not None:
+            self._given.mkdir(parents=True, exist_ok=True)
+        self._user = user
+        self._private = private
+        self._words = self._private / "stderr"
+        self._files = -1  # handle of /mnt/data
+        self._starts = 0
+        self._held: Held | None = None
+        self._kernel: ProcessHandle | None = None
+        self._channels: Channels | None = None
+        self._how = "not started"
+
+    @abstractmethod
+    def _launch(self, run: Path, hello: int, listening: list[int]) -> Held:
+        """Start the kernel. Called in a thread.
+
+        Args:
+            run: The private folder of this start.
+            hello: Descriptor for GLM_SANDBOX_HELLO.
+            listening: Descriptors for GLM_SANDBOX_SOCKETS.
+
+        Raises:
+            OSError, KernelStartError: it cannot be started.
+        """
+
+    async def start(self) -> Channels:
+        """A new kernel process, with the files of the one before."""
+        from ..channels import connect
+
+        await self.stop()
+        deadline = time.monotonic() + self._limits.start_seconds
+        self._starts += 1
+        run = self._private / str(self._starts)
+        run.mkdir(mode=0o700)
+        self.connection = {
+            "transport": "ipc",
+            "ip": str(run / "k"),
+            "key": secrets.token_hex(32),
+            "signature_scheme": "hmac-sha256",
+            **{f"{name}_port": number for number, name in enumerate(_CHANNELS, 1)},
+        }
+        with contextlib.ExitStack() as stack:
+            ours, theirs = socket.socketpair()
+            stack.callback(ours.close)
+            stack.callback(theirs.close)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            ours.setblocking(False)
+            listening = [
+                stack.enter_context(_listen(run / f"k-{number}"))
+                for number in range(1, len(_CHANNELS) + 1)
+            ]
+            try:
+                self._held = await anyio.to_thread.run_sync(
+                    self._launch, run, theirs.fileno(), [s.fileno() for s in listening]
+                )
+            except OSError as error:
+                raise KernelStartError(f"cannot start a kernel process: {error}") from error
+            theirs.close()
+            await self._meet(ours, deadline)
+        self._channels = connect(self.connection)
+        return self._channels
+
+    async def _meet(self, hello: socket.socket, deadline: float) -> None:
+        """Take in the kernel's process id and the handle of its files, and fill them."""
+        while True:
+            with anyio.move_on_after(0.05):
+                await anyio.wait_readable(hello)
+                break
+            if (how := await self.ended()) is not None:
+                raise KernelStartError(f"the kernel ended while starting ({how})")
+            if time.monotonic() > deadline:
+                seconds = self._limits.start_seconds
+                raise KernelStartError(f"the kernel did not start within {seconds:g} seconds")
+        files, pid = _received(hello)
+        if files is None or pid is None:
+            raise KernelStartError("the kernel did not show its files")
+        before, self._files = self._files, files
+        self._kernel = ProcessHandle(pid)
+        owner = self._user if os.geteuid() == 0 else None
+        self.work = WorkFolder(Path(f"/proc/self/fd/{files}"), self._limits.file_bytes, owner)
+        try:
+            if before >= 0:
+                await anyio.to_thread.run_sync(
+                    lambda: copy(before, files, self._bounds.disk, owner, links=True)
+                )
+            elif self._given is not None:
+                given = os.open(self._given, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    await anyio.to_thread.run_sync(copy, given, files, self._bounds.disk, owner)
+                finally:
+                    os.close(given)
+        except (TooMuch, OSError) as error:
+            if before < 0:
+                room = f"{self._bounds.disk:,} bytes"
+                raise KernelStartError(
+                    f"{self._given} does not fit into {room}; set Limits(disk=…) higher", str(error)
+                ) from None
+        finally:
+            if before >= 0:
+                os.close(before)
+
+    async def keep(self, changed: tuple[str, ...], removed: tuple[str, ...]) -> None:
+        """Copy what an execution changed into the caller's work folder."""
+        if self._given is None:
+            return
+        target = WorkFolder(self._given, self._limits.file_bytes)
+        await anyio.to_thread.run_sync(_mirror, self.work, target, changed, removed)
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write a file, also into the caller's work folder."""
+        await super().put(name, data)
+        await self.keep((name,), ())
+
+    async def ended(self) -> str | None:
+        """How the process ended, None while it lives."""
+        if self._held is not None:
+            if self._held.poll() is None:
+                return None
+            self._how = self._held.ending()
+        return self._how
+
+    async def interrupt(self) -> None:
+        """SIGINT to the kernel and the programs that it runs."""
+        if self._kernel is not None:
+            self._kernel.signal_group(signal.SIGINT)
+
+    async def kill(self) -> None:
+        """End the process and its children."""
+        with anyio.CancelScope(shield=True):
+            if self._held is not None:
+                await self._held.kill()
+
+    async def stop(self) -> None:
+        """End the process and its children, and close the sockets."""
+        with anyio.CancelScope(shield=True):
+            channels, self._channels = self._channels, None
+            if channels is not None:
+                channels.close()
+            held, self._held = self._held, None
+            if held is not None:
+                await held.close()
+                self._how = held.ending()
+            if self._kernel is not None:
+                self._kernel.close()
+                self._kernel = None
+            if self._starts:
+                await anyio.to_thread.run_sync(
+                    shutil.rmtree, self._private / str(self._starts), True
+                )
+
+    def last_words(self) -> str:
+        """The end of the process's own stderr."""
+        return last_words(self._words)
+
+    async def aclose(self) -> None:
+        """End everything and remove what was made."""
+        with anyio.CancelScope(shield=True):
+            await self.stop()
+            if self._files >= 0:
+                os.close(self._files)
+                self._files = -1
+            await anyio.to_thread.run_sync(shutil.rmtree, self._private, True)
+
+
+def _listen(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(str(path))
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _received(hello: socket.socket) -> tuple[int | None, int | None]:
+    """The folder handle and process id that a starting kernel sent."""
+    credentials = struct.calcsize("3i")
+    space = socket.CMSG_SPACE(credentials) + socket.CMSG_SPACE(struct.calcsize("i"))
+    files: int | None = None
+    pid: int | None = None
+    _, ancillary, _, _ = hello.recvmsg(16, space, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            (files,) = struct.unpack("i", data[:4])
+        elif level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            (pid, _, _) = struct.unpack("3i", data[:credentials])
+    return files, pid
+
+
+def _mirror(
+    source: WorkFolder, target: WorkFolder, changed: tuple[str, ...], removed: tuple[str, ...]
+) -> None:
+    for name in changed:
+        with contextlib.suppress(FileRefused):
+            target.put(name, source.get(name))
+    for name in removed:
+        with contextlib.suppress(FileRefused, OSError):
+            target.remove(name)
