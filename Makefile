@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench evaluate train clean
+.PHONY: help demo test test-slow test-docker check format bench evaluate train clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ test: $(VENV)/.dev ## Run the tests, but for the slow ones
 
 test-slow: $(VENV)/.dev ## Run the slow tests: a real model server, the embedded model's score
 	$(BIN)/python -m pytest -m "slow and not gpu and not docker" $(ARGS)
+
+test-docker: $(VENV)/.dev ## Run the tests that need a Docker engine; scripts/ci_sandbox.sh starts one
+	$(BIN)/python -m pytest -m "docker and not gpu" $(ARGS)
 
 check: $(VENV)/.dev ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -19,6 +20,8 @@ from ...errors import KindUnavailable
 SECONDS = 60  # how long the engine may take to answer
 PING_SECONDS = 5
 INSTALL = "pip install 'glm-agent[docker]'"
+UNIX = "unix://"
+USUAL = f"{UNIX}/var/run/docker.sock"
 LABEL = "glm-sandbox"  # on everything that we make; its value says what it is
 
 P = ParamSpec("P")
@@ -36,8 +39,11 @@ def connect(seconds: int = SECONDS) -> Any:
         from docker.errors import DockerException
     except ImportError:
         raise KindUnavailable(f"the Python package docker is missing: {INSTALL}") from None
-    where = os.environ.get("DOCKER_HOST") or "the usual socket"
+    where = os.environ.get("DOCKER_HOST") or USUAL
     try:
+        if where.startswith(UNIX):  # the SDK leaves its own socket open where this fails
+            with socket.socket(socket.AF_UNIX) as trial:
+                trial.connect(where.removeprefix(UNIX))
         client = docker.from_env(version="auto", timeout=seconds)
     except (DockerException, OSError, ValueError) as error:
         raise KindUnavailable(

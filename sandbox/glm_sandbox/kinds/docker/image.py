@@ -129,6 +129,7 @@ def _build(
         _pack(context, wheels)
         context.seek(0)
         said: list[str] = []
+        wrong = ""
         steps = client.api.build(
             fileobj=context,
             custom_context=True,
@@ -139,17 +140,16 @@ def _build(
             buildargs={"BASE": base} if base else {},
             labels={LABEL: "image"},
         )
-        for step in steps:
-            if "error" in step:
-                last = " ".join(" ".join(said[-_LAST_LINES:]).split())[-600:]
-                raise ImageBuildError(
-                    f"the image cannot be built: {' '.join(str(step['error']).split())[:400]}"
-                    + (f"; the last lines were: {last}" if last else "")
-                )
+        for step in steps:  # to the end, which is what closes the connection
+            wrong = wrong or " ".join(str(step.get("error") or "").split())[:400]
             line = str(step.get("stream") or "").strip()
             said = [*said[-_LAST_LINES:], line]
             if line.startswith("Step "):
                 say(line)
+    if wrong:
+        last = " ".join(" ".join(said).split())[-600:]
+        after = f"; the last lines were: {last}" if last else ""
+        raise ImageBuildError(f"the image cannot be built: {wrong}{after}")
 
 
 def _pack(target: Any, wheels: Path | None) -> None:
@@ -180,6 +180,7 @@ def _base_python(client: Any, base: str | None) -> str:
 
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
+        client.images.get(base)  # `run` would ask a registry for a missing one
         said = client.containers.run(
             base, ["python3", "-I", "-c", code], remove=True, network_mode="none"
         )

@@ -26,7 +26,7 @@ from ...results import Limits
 from ..base import OPTIONS, environment
 from ..handed import PRELOAD, HandedLauncher
 from . import container
-from .engine import PING_SECONDS, engine
+from .engine import PING_SECONDS, UNIX, engine
 from .image import has_image
 
 
@@ -38,8 +38,8 @@ class DockerLauncher(HandedLauncher):
         """No engine answers, or the image is not built."""
         if not sys.platform.startswith("linux") or not seccomp.known():
             return "it needs Linux on x86-64 or arm64; use kind 'gateway'"
-        where = os.environ.get("DOCKER_HOST", "unix://")
-        if not where.startswith("unix://"):
+        where = os.environ.get("DOCKER_HOST") or UNIX
+        if not where.startswith(UNIX):
             return f"the engine must run on this machine, but DOCKER_HOST is {where}"
         try:
             with engine(PING_SECONDS) as client:
