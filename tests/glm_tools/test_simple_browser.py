@@ -171,10 +171,10 @@ async def test_when_all_are_dead_there_is_one_error(site: Site) -> None:
         ),
         ('open_url("file:///etc/passwd")', "Failed to load page w/ URL: file:///etc/passwd"),
         (
-            "scroll(3)",
+            "jump(3)",
             (
-                "Parse Error: there is no action 'scroll'; write search(\"query\"), mclick([0, 1]) or "
-                'open_url("https://…"), one a line'
+                "Parse Error: there is no action 'jump'; write search(\"query\"), mclick([0, 1]), "
+                'open_url("https://…"), scroll(1), find("words") or back(), one a line'
             ),
         ),
         (
@@ -311,10 +311,11 @@ async def test_a_long_page_shows_how_much_is_seen(site: Site) -> None:
     browser = local(site, "/a", page_chars=500)
     (page,) = await browser.act(f'open_url("{site.url("/a")}")')
     lines = [f"Line {n:03}." for n in range(45)]  # 45 lines of 11 characters, of 2,198 in all
-    assert page.text.endswith("\n".join(["\n\n".join(lines), "Visible: 0% - 22%"]))
+    hint = '(scroll(1) shows more, find("words") looks for words)'
+    assert page.text.endswith("\n".join(["\n\n".join(lines), hint, "Visible: 0% - 22%"]))
     await browser.act('search("x")')
     (quote,) = await browser.act("mclick([0])")
-    assert quote.text.endswith("Line 049.\n(The first 24% of the page.)")
+    assert quote.text.endswith("Line 049.\n(scroll(1, id=7) shows more)\nVisible: 0% - 24%")
 
 
 async def test_no_more_results_than_asked_for() -> None:

@@ -6,9 +6,12 @@ import pytest
 from glm_tools.simple_browser.actions import (
     MAX_ACTIONS,
     Action,
+    Back,
     Broken,
     Click,
+    Find,
     Open,
+    Scroll,
     Search,
     parse_actions,
 )
@@ -122,6 +125,32 @@ def test_open_url(line: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("scroll(1)", Scroll("scroll(1)")),
+        ("scroll()", Scroll("scroll()")),
+        ("scroll(-2)", Scroll("scroll(-2)", -2)),
+        ("scroll('up')", Scroll("scroll('up')", -1)),
+        ('scroll("down")', Scroll('scroll("down")', 1)),
+        ("scroll(1, id=7)", Scroll("scroll(1, id=7)", 1, 7)),
+        ("scroll(99999)", Scroll("scroll(99999)", 1000)),
+        ("find('apple, news')", Find("find('apple, news')", "apple, news")),
+        ("find(“苹果”, 8)", Find("find(“苹果”, 8)", "苹果", 8)),
+        ("find(pattern='x', id=7)", Find("find(pattern='x', id=7)", "x", 7)),
+        ("back()", Back("back()")),
+        ("browser.back() <|observation|>", Back("browser.back()")),
+    ],
+)
+def test_reading_on(line: str, action: Action) -> None:
+    assert one(line) == action
+
+
+def test_words_of_a_sentence_are_no_actions() -> None:
+    text = 'I go back (again) and find (as told) with search("x")'
+    assert [type(action) for action in parse_actions(text)] == [Search]
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("", "no action"),
@@ -130,7 +159,18 @@ def test_open_url(line: str, url: str) -> None:
         ("```\n```", "no action"),
         ("hello there", "not an action"),
         ("search", "not an action"),
-        ("scroll(3)", "no action 'scroll'"),
+        ("jump(3)", "no action 'jump'"),
+        ("scroll(0)", "by parts"),
+        ("scroll('sideways')", "by parts"),
+        ("scroll(1.5)", "by parts"),
+        ("scroll(1, 2, 3)", "too many"),
+        ("scroll(1, id='x')", "number of a quote"),
+        ("find()", "in quotes"),
+        ("find('')", "empty"),
+        ("find(7)", "in quotes"),
+        ("find('" + "x" * 1001 + "')", "longer than 1000"),
+        ("back(1)", "too many"),
+        ("back (again)", "no action 'back'"),
         ("__import__('os').system('true')", "no action '__import__'"),
         ("search(apple)", "in quotes"),
         ("search(apple news)", "cannot be read"),
@@ -177,7 +217,7 @@ def test_what_is_no_action_is_explained(line: str, reason: str) -> None:
 
 
 def test_one_action_a_line() -> None:
-    text = '```python\nsearch("a")\n\nmclick([0])\nscroll(1)\nsimple_browser\nopen_url("https://a.example")\n```\n<|observation|>'
+    text = '```python\nsearch("a")\n\nmclick([0])\njump(1)\nsimple_browser\nopen_url("https://a.example")\n```\n<|observation|>'
     assert [type(action) for action in parse_actions(text)] == [Search, Click, Broken, Open]
 
 
@@ -192,7 +232,7 @@ def test_a_cut_line_does_not_take_the_next_one() -> None:
 
 
 def test_the_line_is_kept_for_the_error_message() -> None:
-    assert one(" scroll(3) <|observation|>").line == "scroll(3)"
+    assert one(" jump(3) <|observation|>").line == "jump(3)"
     assert len(one("x" * 5000).line) == 201
 
 

@@ -37,7 +37,7 @@ async def test_search_click_and_an_error_come_back_as_outputs() -> None:
     outputs = await call(
         SimpleBrowserTool(),
         context,
-        'search("Who designed the Karsten Bridge?")\nmclick([0])\nscroll(1)',
+        'search("Who designed the Karsten Bridge?")\nmclick([0])\njump(1)',
     )
     assert [(output.metadata, output.outcome) for output in outputs] == [
         ("browser_result", "ok"),

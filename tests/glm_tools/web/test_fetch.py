@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from glm_tools.web.address import allowed_domains
 from glm_tools.web.fetch import AddressRefused, Fetcher, FetchError, FetchTimeout
-from glm_tools.web.guard import Guard, allowed_domains
+from glm_tools.web.guard import Guard
 
 from glm_agent.errors import ConfigurationError
 

@@ -3,33 +3,36 @@
 The formats are those of the published implementation (THUDM/GLM-4, composite_demo/browser), byte
 for byte; its faults are not: each page keeps its own links, so that `mclick` after `mclick` still
 means the search results; quote ids are kept apart from link ids; an error status is an error and
-not a source.
+not a source; of a long page only a part is shown, and `scroll`, `find` and `back` move in it.
 
-Does not do: reading the model's text (`actions.py`), fetching and extraction (`glm_tools.web`),
-scrolling.
+Does not do: reading the model's text (`actions.py`), loading pages (`loading.py`), searching
+(`glm_tools.web.search`).
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 
-from ..web.fetch import Fetcher, FetchError, FetchTimeout
+from glm_agent.messages import Source
+
+from ..web.cache import PageCache
+from ..web.fetch import Fetcher
+from ..web.guard import Guard
 from ..web.index import DocumentIndex
 from ..web.search import Hit, SearchError, SearchProvider, search_provider
 from ..web.text import one_line
-from .actions import Action, Broken, Click, Open, Search, parse_actions
-
-if TYPE_CHECKING:
-    from ..web.reading import Page, View
+from . import formats
+from .actions import Action, Back, Broken, Click, Find, Open, Scroll, Search, parse_actions
+from .formats import BrowserObservation, Quote
+from .loading import PageLoader, PageSource, Renderer, Unloadable
+from .views import Reading, Results
 
 logger = logging.getLogger(__name__)
 
@@ -38,50 +41,9 @@ DEMO_URL = "https://demo.glm-agent.example"
 
 FIRST_QUOTE = 7
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)")
-_URL_SHOWN = 80
-_THREADS = 8
-_GRACE = 2.0  # seconds for reading a page after it has been loaded
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A page behind an observation; `text` is its snippet or quote, `date` ISO 8601 or empty."""
-
-    title: str
-    url: str
-    text: str = ""
-    date: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserObservation:
-    """What the model reads; `metadata` is the text after `<|observation|>`: `browser_result`, …"""
-
-    text: str
-    metadata: str
-    sources: tuple[Source, ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        """Whether this is a `system_error`."""
-        return self.metadata == "system_error"
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A page that an answer may cite as 【id†source】."""
-
-    id: int
-    title: str
-    url: str
-    text: str
-
-
-@dataclass(slots=True)
-class _View:
-    """The page last shown: what the ids of `mclick` mean."""
-
-    links: Mapping[int, str] = field(default_factory=dict[int, str])
+_GRACE = 2.0  # seconds
+_MAX_HISTORY = 30
+_MAX_READINGS = 60  # quoted pages that can still be scrolled
 
 
 class _Failed(Exception):
@@ -92,18 +54,25 @@ class SimpleBrowser:
     """A browser for one session. Calls of `act` wait for each other.
 
     Args:
-        search: `embedded`, or a search back end of your own.
+        search: `embedded`, the name or address of a search back end, or a back end of your own;
+            see `glm_tools.web.search.search_provider`.
         pages: The folder that the embedded search reads; the shipped demo pages if None.
         index: A ready index in place of `pages`, to share it between sessions.
         allow_private: `host:port` entries that may be loaded although they are not public. The
             model cannot change them.
+        allow_domains: If given, nothing but these domains is loaded and shown among results.
         timeout: Seconds for loading one page or searching once.
         max_bytes: The largest page, decompressed.
         results: The most search results to show.
-        page_chars: The most characters of one page to show.
+        page_chars: The most characters of one page to show at once.
+        max_query: The longest query that leaves the machine, in characters.
+        cache_bytes: How much of fetched pages is kept for the session; 0 keeps nothing.
+        cache_dir: A folder where fetched pages outlive the session.
+        source: Fetches pages in place of the guarded `Fetcher`: a recording or its replay.
+        renderer: Runs scripts of pages that are empty without them.
 
     Raises:
-        ConfigurationError: An unknown search, a folder that does not exist, a bad allow-list.
+        ConfigurationError: An unknown search, a folder that does not exist, a bad list.
     """
 
     def __init__(
@@ -112,24 +81,37 @@ class SimpleBrowser:
         pages: str | Path | None = None,
         *,
         allow_private: Iterable[str] = (),
+        allow_domains: Iterable[str] | None = None,
         timeout: float = 15.0,
         max_bytes: int = 5_000_000,
         results: int = 5,
         page_chars: int = 20_000,
+        max_query: int = 500,
+        cache_bytes: int = 50_000_000,
+        cache_dir: str | Path | None = None,
         index: DocumentIndex | None = None,
+        source: PageSource | None = None,
+        renderer: Renderer | None = None,
     ) -> None:
         provider = search_provider(search)
         self._index = index or open_index(pages)
         self._owns_index = index is None
         self._provider: SearchProvider = provider or self._index
-        self._fetcher = Fetcher(timeout, max_bytes, allow_private)
+        self._guard = Guard(allow_private, allow_domains)
+        keeps = cache_bytes > 0 and source is None
+        cache = PageCache(cache_bytes, cache_dir, scope=self._guard.scope) if keeps else None
+        source = source or Fetcher(timeout, max_bytes, guard=self._guard)
+        self._loader = PageLoader(source, self._index, cache, renderer, timeout)
         self._timeout = timeout
         self._results = results
         self._page_chars = page_chars
-        self._view: _View | None = None
-        self._next_quote = FIRST_QUOTE
+        self._max_query = max_query
+        self._limiter = anyio.CapacityLimiter(8)
         self._lock = anyio.Lock()
-        self._limiter = anyio.CapacityLimiter(_THREADS)
+        self._history: list[Results | Reading] = []  # the last is what the ids of mclick mean
+        self._quoted: list[Reading] = []  # the pages of the last mclick
+        self._readings: OrderedDict[int, Reading] = OrderedDict()  # by quote id
+        self._next_quote = FIRST_QUOTE
         self.quotes: dict[int, Quote] = {}
 
     async def act(self, text: str) -> list[BrowserObservation]:
@@ -142,15 +124,17 @@ class SimpleBrowser:
             for action in parse_actions(text):
                 try:
                     observations.extend(await self._do(action))
-                except _Failed as error:
-                    observations.append(_error(action, str(error)))
+                except _Failed as failed:
+                    observations.append(formats.error(action.line, str(failed)))
                 except Exception:
                     logger.exception("browser action failed: %r", action)
-                    observations.append(_error(action, "the browser failed at this action"))
+                    reason = "the browser failed at this action"
+                    observations.append(formats.error(action.line, reason))
         return observations
 
     async def aclose(self) -> None:
-        """Let go of the index; the browser can still be used afterwards."""
+        """Let go of the index and the renderer; the browser can still be used afterwards."""
+        await self._loader.aclose()
         if self._owns_index:
             await anyio.to_thread.run_sync(self._index.close)
 
@@ -162,67 +146,89 @@ class SimpleBrowser:
                 return await self._click(action)
             case Open():
                 return [await self._open(action)]
+            case Scroll():
+                return [self._scroll(action)]
+            case Find():
+                return self._find(action)
+            case Back():
+                return [self._back()]
             case Broken():
                 raise _Failed(f"Parse Error: {action.reason}")
+
+    # -- searching
 
     async def _search(self, action: Search) -> BrowserObservation:
         def call() -> list[Hit]:
             return self._provider.search(action.query, action.recency_days, self._results)
 
+        if len(action.query) > self._max_query:
+            raise _Failed(f"Parse Error: the query is longer than {self._max_query} characters")
         try:
             with anyio.fail_after(self._timeout + _GRACE):
                 hits = await anyio.to_thread.run_sync(
                     call, abandon_on_cancel=True, limiter=self._limiter
                 )
         except TimeoutError as error:
-            raise _Failed(f"Timeout while executing search for: {action.query}") from error
+            query = one_line(action.query)
+            raise _Failed(f"Timeout while executing search for: {query}") from error
         except SearchError as error:
             raise _Failed(f"The search failed: {one_line(str(error))}") from error
-        hits = hits[: self._results]
-        self._view = _View({number: hit.url for number, hit in enumerate(hits)})
         lines: list[str] = []
         sources: list[Source] = []
-        for number, hit in enumerate(hits):
+        loadable = [hit for hit in hits if self._guard.allows_domain(formats.host(hit.url))]
+        if self._provider is self._index:
+            loadable = hits
+        for number, hit in enumerate(loadable[: self._results]):
             title, snippet = one_line(hit.title), one_line(hit.snippet, 500)
-            lines += [f" # 【{number}†{title}†{one_line(_host(hit.url))}】", snippet]
+            lines += formats.result_lines(number, title, hit.url, snippet)
             sources.append(Source(title, hit.url, snippet, hit.date))
         if not lines:
             lines = [f"No results for: {one_line(action.query)}"]
-        return BrowserObservation(_shown("", lines), "browser_result", tuple(sources))
+        links = {number: source.url for number, source in enumerate(sources)}
+        view = Results(links, formats.page_text("", lines), tuple(sources))
+        self._visit(view)
+        return _results(view)
+
+    # -- pages
 
     async def _open(self, action: Open) -> BrowserObservation:
         url = action.url if _SCHEME.match(action.url) else f"https://{action.url}"
-        page = await self._load(url, "full", url)
-        self._view = _View({link.id: link.url for link in page.links})
-        text, share = _cut(page.markdown, self._page_chars)
-        lines = ["", f"URL: {one_line(page.url, 2000)}", text]
-        source = Source(page.title, page.url, date=page.date)
-        return BrowserObservation(_shown(page.title, lines, share), "browser_result", (source,))
+        try:
+            page = await self._loader.load(url, "full")
+        except Unloadable as error:
+            raise _Failed(_unloadable(error, one_line(url, 4000))) from error
+        links = {link.id: link.url for link in page.links}
+        reading = Reading(page.title, page.url, page.markdown, page.date, links)
+        reading.show(self._page_chars)
+        self._visit(reading)
+        return _page(reading)
 
     async def _click(self, action: Click) -> list[BrowserObservation]:
-        if self._view is None:
+        if not self._history:
             raise _Failed("No page state: search for something or open a page first")
-        links = self._view.links
+        links = self._history[-1].links
         results: list[BrowserObservation | None] = [None] * len(action.ids)
+        readings: list[Reading | None] = [None] * len(action.ids)
 
         async def one(place: int, number: int, url: str, quote: int) -> None:
             try:
-                results[place] = await self._quote(url, quote)
-            except _Failed as error:
-                results[place] = _dead(number, f"'{error}'", f"Error fetching url {_short(url)}")
+                reading = await self._quote(url, quote)
+            except Unloadable as error:
+                reason = _unloadable(error, formats.short(url))
+                results[place] = formats.dead_page(number, url, reason)
             except Exception:
                 logger.exception("could not read %s", url)
-                results[place] = _dead(
-                    number,
-                    f"'Failed to load page w/ URL: {_short(url)}'",
-                    f"Error fetching url {_short(url)}",
-                )
+                reason = f"Failed to load page w/ URL: {formats.short(url)}"
+                results[place] = formats.dead_page(number, url, reason)
+            else:
+                readings[place] = reading
+                results[place] = self._quoted_part(reading)
 
         async with anyio.create_task_group() as tasks:
             for place, number in enumerate(action.ids):
                 url = links.get(number)
                 if url is None:
-                    results[place] = _dead(number, "None", f"Error parsing ID {number}")
+                    results[place] = formats.invalid_link(number)
                     continue
                 quote = self._next_quote  # counted before loading, so that order alone decides
                 self._next_quote += 1
@@ -230,50 +236,103 @@ class SimpleBrowser:
         observations = [result for result in results if result is not None]
         if all(observation.failed for observation in observations):
             raise _Failed("\n".join(observation.text for observation in observations))
+        self._quoted = [reading for reading in readings if reading is not None]
+        for reading in self._quoted:
+            self._readings[reading.quote or 0] = reading
+        while len(self._readings) > _MAX_READINGS:
+            self._readings.popitem(last=False)
         return observations
 
-    async def _quote(self, url: str, number: int) -> BrowserObservation:
-        page = await self._load(url, "main", _short(url))
-        lines = [line for line in page.markdown.split("\n") if line.strip()]
-        text, share = _cut("\n".join(lines), self._page_chars)
-        if share < 100:
-            text += f"\n(The first {share}% of the page.)"
-        self.quotes[number] = Quote(number, page.title, page.url, text)
-        source = Source(page.title, page.url, text, page.date)
-        return BrowserObservation(text, f"quote_result [{number}†source]", (source,))
+    async def _quote(self, url: str, number: int) -> Reading:
+        page = await self._loader.load(url, "main")
+        text = "\n".join(line for line in page.markdown.split("\n") if line.strip())
+        reading = Reading(page.title, page.url, text, page.date, quote=number)
+        reading.show(self._page_chars)
+        return reading
 
-    async def _load(self, url: str, view: View, shown: str) -> Page:
-        """A page from the index or the network. Raises _Failed with `shown` as its URL.
+    # -- moving in pages
 
-        The model is not told why a page does not load: it could map the operator's network.
-        """
-        try:
-            with anyio.fail_after(self._timeout + _GRACE):
-                page = await anyio.to_thread.run_sync(
-                    self._read, url, view, abandon_on_cancel=True, limiter=self._limiter
-                )
-        except (FetchTimeout, TimeoutError) as error:
-            logger.info("timeout while loading %s: %s", url, error)
-            raise _Failed(f"Timeout while loading page w/ URL: {shown}") from error
-        except FetchError as error:
-            logger.info("could not load %s: %s", url, error)
-            raise _Failed(f"Failed to load page w/ URL: {shown}") from error
-        if not page.markdown.strip():
-            logger.info("%s has no text", url)
-            raise _Failed(f"Failed to load page w/ URL: {shown}")
-        return page
+    def _scroll(self, action: Scroll) -> BrowserObservation:
+        opened = self._opened(action.id)
+        if len(opened) > 1:
+            example = f"scroll({action.parts}, id={opened[0].quote})"
+            raise _Failed(f"{len(opened)} pages are open: say which, as in {example}")
+        (reading,) = opened
+        if not reading.scroll(action.parts, self._page_chars):
+            edge = "ends" if action.parts > 0 else "begins"
+            raise _Failed(f"The page {edge} here: {formats.visible(reading.first, reading.last)}")
+        return _page(reading) if reading.quote is None else self._quoted_part(reading)
 
-    def _read(self, url: str, view: View) -> Page:
-        """Runs in a worker thread."""
-        if self._index.owns(url):
-            page = self._index.read(url, view)
-            if page is None:
-                raise FetchError("no such document")
-            return page
-        from ..web.reading import extract
+    def _find(self, action: Find) -> list[BrowserObservation]:
+        opened = self._opened(action.id)
+        words = one_line(action.text, 100)
+        observations: list[BrowserObservation] = []
+        for reading in opened:
+            places, count = reading.find(action.text)
+            if not places:
+                continue
+            lines = [f"({percent}%) {around}" for percent, around in places]
+            shown = "" if count == len(places) else f", {len(places)} shown"
+            lines.insert(0, f"Found {count} time{'' if count == 1 else 's'}{shown}: {words}")
+            observations.append(self._found(reading, "\n".join(lines)))
+        if not observations:
+            where = "the page" if len(opened) == 1 else f"the {len(opened)} pages"
+            observations.append(
+                BrowserObservation(f"Not found in {where}: {words}", "browser_result")
+            )
+        return observations
 
-        fetched = self._fetcher.fetch(url)
-        return extract(fetched.body, fetched.url, fetched.content_type, view=view)
+    def _found(self, reading: Reading, text: str) -> BrowserObservation:
+        if reading.quote is not None:
+            return self._quoting(reading, text)
+        heading = f"TITLE: {reading.title}\n\n" if reading.title else ""
+        source = Source(reading.title, reading.url, date=reading.date)
+        return BrowserObservation(heading + text, "browser_result", (source,))
+
+    def _back(self) -> BrowserObservation:
+        if self._quoted:
+            self._quoted = []
+        elif len(self._history) > 1:
+            self._history.pop()
+        else:
+            raise _Failed("There is no page before this one")
+        view = self._history[-1]
+        if isinstance(view, Results):
+            return _results(view)
+        view.show(self._page_chars)
+        return _page(view)
+
+    def _opened(self, quote: int) -> list[Reading]:
+        """The pages that an action means: those last shown, or the one quoted under a number."""
+        if quote >= 0:
+            if quote not in self._readings:
+                raise _Failed(f"There is no quote {quote}")
+            return [self._readings[quote]]
+        if self._quoted:
+            return self._quoted
+        if self._history and isinstance(view := self._history[-1], Reading):
+            return [view]
+        raise _Failed("No page is open: mclick a result or open_url first")
+
+    def _visit(self, view: Results | Reading) -> None:
+        self._history = [*self._history[-_MAX_HISTORY:], view]
+        self._quoted = []
+
+    def _quoted_part(self, reading: Reading) -> BrowserObservation:
+        """The shown part of a quoted page."""
+        text = reading.shown
+        if reading.partial:
+            more = f"(scroll(1, id={reading.quote}) shows more)\n" if reading.last < 100 else ""
+            text += f"\n{more}{formats.visible(reading.first, reading.last)}"
+        return self._quoting(reading, text)
+
+    def _quoting(self, reading: Reading, text: str) -> BrowserObservation:
+        number = reading.quote or 0
+        before = self.quotes.get(number)
+        known = f"{before.text}\n{text}" if before else text
+        self.quotes[number] = Quote(number, reading.title, reading.url, known)
+        source = Source(reading.title, reading.url, text, reading.date)
+        return BrowserObservation(text, formats.label(number), (source,))
 
 
 def open_index(pages: str | Path | None) -> DocumentIndex:
@@ -281,42 +340,19 @@ def open_index(pages: str | Path | None) -> DocumentIndex:
     return DocumentIndex(DEMO_PAGES, DEMO_URL) if pages is None else DocumentIndex(pages)
 
 
-def _shown(title: str, lines: list[str], share: int = 100) -> str:
-    heading = f"TITLE: {title}\n\n" if title else ""
-    return heading + "\n".join(lines) + f"\nVisible: 0% - {share}%"
+def _results(view: Results) -> BrowserObservation:
+    return BrowserObservation(view.text, "browser_result", view.sources)
 
 
-def _cut(text: str, limit: int) -> tuple[str, int]:
-    """As many whole lines as fit (or a cut first one), and the percentage of the text shown."""
-    if len(text) <= limit:
-        return text, 100
-    end = text.rfind("\n", 0, limit)
-    shown = text[: end if end > limit // 2 else limit].rstrip("\n")
-    return shown, min(99, 100 * len(shown) // len(text))
+def _page(reading: Reading) -> BrowserObservation:
+    lines = ["", f"URL: {one_line(reading.url, 2000)}", reading.shown]
+    if reading.last < 100:
+        lines.append('(scroll(1) shows more, find("words") looks for words)')
+    text = formats.page_text(reading.title, lines, reading.first, reading.last)
+    source = Source(reading.title, reading.url, date=reading.date)
+    return BrowserObservation(text, "browser_result", (source,))
 
 
-def _dead(number: int, permanent: str, feedback: str) -> BrowserObservation:
-    return BrowserObservation(
-        f"recorded='click({number})' temporary=None permanent={permanent} new_state=None "
-        f"final=None success=False feedback='{feedback}' metadata={{}}",
-        "system_error",
-    )
-
-
-def _error(action: Action, reason: str) -> BrowserObservation:
-    return BrowserObservation(
-        f"Error when executing command {one_line(action.line)}\nError: {reason}", "system_error"
-    )
-
-
-def _short(url: str) -> str:
-    if len(url) <= _URL_SHOWN:
-        return url
-    return f"{url[:_URL_SHOWN]}... (URL truncated at {_URL_SHOWN} chars)"
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+def _unloadable(error: Unloadable, url: str) -> str:
+    what = "Timeout while loading" if error.timeout else "Failed to load"
+    return f"{what} page w/ URL: {url}"

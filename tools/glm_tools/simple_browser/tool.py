@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from ..web.search import SearchProvider
     from .browser import SimpleBrowser
 
-_DESCRIPTION = "Searches, opens and quotes pages: search(query), mclick(ids), open_url(url)."
+_DESCRIPTION = (
+    "Searches, opens and quotes pages: search(query), mclick(ids), open_url(url); in a long page "
+    "scroll(1), find(words), back()."
+)
 
 
 class SimpleBrowserTool(Tool):
@@ -29,10 +32,14 @@ class SimpleBrowserTool(Tool):
         pages: The folder that the embedded search reads (.md, .txt, .html); the shipped demo pages
             if None.
         allow_private: `host:port` entries that may be loaded although they are not public.
+        allow_domains: If given, nothing but these domains is loaded and shown among results.
         timeout: Seconds for loading one page or searching once.
         max_bytes: The largest page, decompressed.
         results: The most search results to show.
-        page_chars: The most characters of one page to show.
+        page_chars: The most characters of one page to show at once.
+        max_query: The longest query that leaves the machine, in characters.
+        cache_bytes: How much of fetched pages is kept for a session; 0 keeps nothing.
+        cache_dir: A folder where fetched pages outlive the session.
 
     Raises:
         ConfigurationError: A setting that cannot be.
@@ -46,32 +53,44 @@ class SimpleBrowserTool(Tool):
         pages: str | Path | None = None,
         *,
         allow_private: Sequence[str] = (),
+        allow_domains: Sequence[str] | None = None,
         timeout: float = 15.0,
         max_bytes: int = 5_000_000,
         results: int = 5,
         page_chars: int = 20_000,
+        max_query: int = 500,
+        cache_bytes: int = 50_000_000,
+        cache_dir: Path | None = None,
     ) -> None:
-        from ..web.address import allowed_hosts
+        from ..web.address import allowed_domains, allowed_hosts
         from ..web.search import search_provider
 
         search_provider(search)
         if pages is not None and not Path(pages).is_dir():
             raise ConfigurationError(f"pages: {str(pages)!r} is not a folder")
         allowed_hosts(allow_private)
+        if allow_domains is not None:
+            allowed_domains(allow_domains)
         limits = {
             "timeout": timeout,
             "max_bytes": max_bytes,
             "results": results,
             "page_chars": page_chars,
+            "max_query": max_query,
         }
         for name, value in limits.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
                 raise ConfigurationError(f"{name}: must be a number above 0, not {value!r}")
         self.spec = ToolSpec("simple_browser", _DESCRIPTION, kind="simple_browser")
         self._pages = pages
+        if isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0:  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
+            raise ConfigurationError(f"cache_bytes: must be 0 or more, not {cache_bytes!r}")
         self._settings: dict[str, Any] = {
             "search": search,
             "allow_private": tuple(allow_private),
+            "allow_domains": None if allow_domains is None else tuple(allow_domains),
+            "cache_bytes": cache_bytes,
+            "cache_dir": cache_dir,
             **limits,
         }
         self._index: DocumentIndex | None = None
@@ -88,6 +107,7 @@ class SimpleBrowserTool(Tool):
                 observation.text,
                 metadata=observation.metadata,
                 outcome="error" if observation.failed else "ok",
+                sources=observation.sources,
             )
             for observation in await browser.act(arguments)
         ]

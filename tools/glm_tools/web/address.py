@@ -26,6 +26,7 @@ _REFUSED_V4 = tuple(
 )
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")  # the only block of global unicast addresses
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_DOMAIN = re.compile(r"(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _ENTRY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@]+):(?P<port>\d{1,5})")
 
 
@@ -66,3 +67,31 @@ def allowed_hosts(entries: Iterable[str]) -> frozenset[tuple[str, int]]:
             )
         hosts.add((found["host"].strip("[]").lower(), int(found["port"])))
     return frozenset(hosts)
+
+
+def allowed_domains(entries: Iterable[str]) -> frozenset[str]:
+    """An operator's list of domains, read; `*.example.com` and `.example.com` mean the same.
+
+    Raises:
+        ConfigurationError: An entry is no domain.
+    """
+    if isinstance(entries, str):
+        raise ConfigurationError(
+            f"allow_domains must be a list such as [{entries!r}], not a string"
+        )
+    import idna
+
+    domains: set[str] = set()
+    for entry in entries:
+        name = entry.strip().lower() if isinstance(entry, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
+        name = name.removeprefix("*").strip(".")
+        try:
+            domain = name if name.isascii() else idna.encode(name, uts46=True).decode()
+        except idna.IDNAError:
+            domain = ""
+        if not _DOMAIN.fullmatch(domain):
+            raise ConfigurationError(
+                f"allow_domains: {entry!r} is not a domain; write for example 'example.com'"
+            )
+        domains.add(domain)
+    return frozenset(domains)

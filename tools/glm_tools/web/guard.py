@@ -21,9 +21,7 @@ from typing import Any
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from glm_agent.errors import ConfigurationError
-
-from .address import allowed_hosts, is_public
+from .address import allowed_domains, allowed_hosts, is_public
 from .wire import AddressRefused, Deadline, FetchTimeout, Target
 
 Resolver = Callable[..., list[tuple[Any, ...]]]
@@ -35,7 +33,6 @@ MAX_URL = 4_000
 _CONNECT_SECONDS = 5.0
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9_.-]{1,253}")
-_DOMAIN = re.compile(r"(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 class Guard:
@@ -63,6 +60,13 @@ class Guard:
         self._domains = None if allow_domains is None else allowed_domains(allow_domains)
         self._ports = frozenset(ports)
         self._resolver = resolver
+
+    @property
+    def scope(self) -> str:
+        """The operator's lists in one text: the same for guards that let the same through."""
+        private = [f"{host}:{port}" for host, port in sorted(self._private)]
+        domains = None if self._domains is None else sorted(self._domains)
+        return repr((private, domains, sorted(self._ports)))
 
     def target(self, url: str) -> Target:
         """The URL, checked and normalised by the parser that also says where to connect.
@@ -158,28 +162,3 @@ class Guard:
         if not answer:
             raise FetchTimeout(f"{host} was not resolved in time")
         return answer[0]
-
-
-def allowed_domains(entries: Iterable[str]) -> frozenset[str]:
-    """An operator's list of domains, read; `*.example.com` and `.example.com` mean the same.
-
-    Raises:
-        ConfigurationError: An entry is no domain.
-    """
-    if isinstance(entries, str):
-        raise ConfigurationError(
-            f"allow_domains must be a list such as [{entries!r}], not a string"
-        )
-    domains: set[str] = set()
-    for entry in entries:
-        name = entry.strip() if isinstance(entry, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
-        try:
-            host = parse_url(f"http://{name.removeprefix('*').strip('.')}").host or ""
-        except LocationParseError:
-            host = ""
-        if not _DOMAIN.fullmatch(host.lower()) or set(name) & set("/:@?#"):
-            raise ConfigurationError(
-                f"allow_domains: {entry!r} is not a domain; write for example 'example.com'"
-            )
-        domains.add(host.lower())
-    return frozenset(domains)
