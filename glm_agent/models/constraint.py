@@ -69,14 +69,14 @@ class Constraint:
 
     def limit(self, logits: torch.Tensor) -> torch.Tensor:
         """The logits with minus infinity for every token that may not come next."""
-        import torch
+        return limit_rows(logits.unsqueeze(0), [(0, self.mask())])[0]
 
+    def mask(self) -> bytes:
+        """A bit for each token that may come next, the first one lowest."""
         mask = self._matcher.compute_bitmask()
         if self._matcher.is_error():
             raise ModelError(f"constrained decoding failed: {self._matcher.get_error()[:200]}")
-        words = torch.frombuffer(bytearray(mask), dtype=torch.uint8).to(logits.device)
-        penalty = _penalties(logits.dtype, logits.device)[words.int()]
-        return logits + penalty.flatten()[: logits.numel()]
+        return mask
 
     def admits(self, tokens: Sequence[int]) -> int:
         """How many of `tokens` may come next, one after the other."""
@@ -86,6 +86,20 @@ class Constraint:
         """Go on after `token`, which must be one of those that `limit` left."""
         if not self._matcher.consume_token(token):
             raise ModelError(f"constrained decoding failed: {self._matcher.get_error()[:200]}")
+
+
+def limit_rows(logits: torch.Tensor, masks: Sequence[tuple[int, bytes]]) -> torch.Tensor:
+    """Logits with minus infinity for what may not come next, in the rows that have a mask."""
+    import torch
+
+    joined = bytearray(b"".join(mask for _, mask in masks))
+    words = torch.frombuffer(joined, dtype=torch.uint8).to(logits.device)
+    penalty = _penalties(logits.dtype, logits.device)[words.int()]
+    penalty = penalty.view(len(masks), -1)[:, : logits.shape[-1]]
+    if len(masks) == len(logits):
+        return logits + penalty
+    rows = torch.tensor([row for row, _ in masks], device=logits.device)
+    return logits.index_add(0, rows, penalty)
 
 
 @functools.cache

@@ -1,43 +1,32 @@
-"""Runs a causal GLM on token ids: prefill the prompt, then decode one token at a time.
+"""A loaded model, and how replies of it are made.
 
 An `Engine` owns the weights, the tokenizer and the caches that wait for their conversation to go on
 (`kv_store.py`). It is synchronous and is meant to be driven by one thread (`worker.py`).
 
-Does not do: loading (`loading.py`), the wire format, batching.
+Does not do: loading (`loading.py`), the wire format, running several replies (`batch.py`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..protocol import Protocol, TokenizerEncoder
-from .decoding import Decoding
-from .kv_cache import KvCache
+from .batch import MOST, Batch
 from .kv_store import KvStore
 from .lookup import PromptLookup
+from .reply import Reader, Reply, Work
 from .sampling import Chooser, Sampling
-from .token_ids import TokenIds
 
 if TYPE_CHECKING:
     import torch
 
     from .constraint import Constraint
 
-
-@dataclass(slots=True)
-class Work:
-    """What a reply cost: prompt tokens that a cache held, tokens computed, and in how many passes.
-
-    A pass is one run of the model over some tokens. Computed tokens are those of the prompt that no
-    cache held, the reply's (each but the last one, which nothing follows), and wrong guesses.
-    """
-
-    cached: int = 0
-    computed: int = 0
-    passes: int = 0
+__all__ = ["Engine", "Sampling", "Work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +34,9 @@ class Engine:
     """A loaded model. `context` is in tokens; `stops` maps stop ids to their names.
 
     `caches` keeps what was computed for the next reply; it starts without room for any. `lookup` is
-    how many tokens are guessed at once from the conversation, where replies are greedy.
+    how many tokens are guessed at once from the conversation, where replies are greedy. `room` is
+    how many bytes running replies may take together, None without a limit; `token_bytes` what a
+    token of them takes, 0 where that is not known. `most` is how many replies run at once.
     """
 
     name: str
@@ -59,6 +50,59 @@ class Engine:
     sampling: Sampling
     caches: KvStore = field(default_factory=lambda: KvStore(0))
     lookup: int = 0
+    room: int | None = None
+    token_bytes: int = 0
+    most: int = MOST
+
+    def batch(self) -> Batch:
+        """What runs replies together. All of a model's replies belong into one."""
+        return Batch(
+            self.model,
+            self.caches,
+            most=self.most,
+            room=self.room,
+            token_bytes=self.token_bytes,
+            lookup=self.lookup,
+            exhausted=self._out_of_memory,
+        )
+
+    def reply(
+        self,
+        prompt: Sequence[int],
+        reader: Reader,
+        sampling: Sampling,
+        max_tokens: int,
+        grammar: str | None = None,
+        *,
+        session: Any = None,
+        work: Work | None = None,
+    ) -> Reply | None:
+        """A reply of up to `max_tokens` tokens to `prompt`, for a `Batch`. None if it is empty.
+
+        With a `grammar` (see `protocol.grammar`) only tokens that it admits are sampled. `session`
+        is any object that stands for the conversation (see `kv_store`). `work` is filled in as the
+        reply goes on. It ends after a stop token, at `max_tokens`, where the context is full, or
+        when the reader has stopped. Raises `ModelError`.
+        """
+        if len(prompt) >= self.context:
+            raise ModelError(
+                f"the prompt has {len(prompt)} tokens and {self.name} takes at most "
+                f"{self.context - 1}; shorten the conversation or the tools' output"
+            )
+        room = min(max_tokens, self.context - len(prompt))
+        if not prompt or room < 1:
+            return None
+        return Reply(
+            prompt,
+            reader,
+            choose=Chooser(sampling, self.device),
+            constraint=None if grammar is None else self._constraint(grammar),
+            stops=self.stops.keys(),
+            lookup=PromptLookup(self.lookup),
+            room=room,
+            session=session,
+            work=work,
+        )
 
     def generate(
         self,
@@ -71,43 +115,26 @@ class Engine:
         session: Any = None,
         work: Work | None = None,
     ) -> Generator[int]:
-        """Sample up to `max_tokens` tokens after `prompt`, the stop token among them.
+        """The tokens of one reply that has the model for itself; as `reply`.
 
-        With a `grammar` (see `protocol.grammar`) only tokens that it admits are sampled. `session`
-        is any object that stands for the conversation (see `kv_store`). `work` is filled in as the
-        reply goes on. Ends after a stop token, at `max_tokens`, where the context is full, or when
-        `stopped()`. Raises `ModelError`, in particular when memory runs out.
+        Raises `ModelError`, in particular when memory runs out.
         """
-        import torch
-
-        if len(prompt) >= self.context:
-            raise ModelError(
-                f"the prompt has {len(prompt)} tokens and {self.name} takes at most "
-                f"{self.context - 1}; shorten the conversation or the tools' output"
-            )
-        room = min(max_tokens, self.context - len(prompt))
-        if room < 1 or stopped():
+        said = _Said(stopped)
+        reply = self.reply(prompt, said, sampling, max_tokens, grammar, session=session, work=work)
+        if reply is None or stopped():
             return
-        work = Work() if work is None else work
+        batch = self.batch()
+        batch.add(reply)
         try:
-            with torch.inference_mode():
-                constraint = None if grammar is None else self._constraint(grammar)
-                cache, logits = self._prefill(prompt, session, stopped, work)
-                try:
-                    if logits is not None:
-                        choose = Chooser(sampling, self.device)
-                        decoding = Decoding(
-                            cache, choose, constraint, self.stops.keys(), PromptLookup(self.lookup)
-                        )
-                        yield from decoding.run(logits, room, stopped)
-                finally:
-                    work.computed, work.passes = cache.computed, cache.passes
-                    self.caches.keep(cache, session)
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
-            self.caches.clear()
-            raise ModelError(self._out_of_memory(len(prompt))) from error
+            while len(batch) or said.tokens:
+                if said.tokens:
+                    yield said.tokens.popleft()
+                    continue
+                batch.step()
+            if said.error is not None:
+                raise said.error
+        finally:
+            batch.close()
 
     def _constraint(self, grammar: str) -> Constraint:
         from .constraint import constrainer_for
@@ -115,46 +142,38 @@ class Engine:
         width = self.model.get_output_embeddings().weight.shape[0]
         return constrainer_for(self.encoder, width, self.protocol.stops[0]).constraint(grammar)
 
-    def _prefill(
-        self, prompt: Sequence[int], session: Any, stopped: Callable[[], bool], work: Work
-    ) -> tuple[KvCache, torch.Tensor | None]:
-        """A cache that holds `prompt`, and the logits after it; None when `stopped()` before."""
-        try:
-            cache = self.caches.take(self.model, TokenIds(prompt), session)
-            cache.begin()
-            work.cached = len(cache)
-            return cache, cache.read(prompt[len(cache) :], stopped)
-        except RuntimeError as error:
-            if not (_is_out_of_memory(error) and len(self.caches)):
-                raise
-        # What is kept for others is worth less than this reply: try once more without it.
-        self.caches.clear()
-        _release(self.device)
-        cache = KvCache(self.model)
-        work.cached = 0
-        return cache, cache.read(prompt, stopped)
-
     def _out_of_memory(self, tokens: int) -> str:
         advice = "shorten the conversation, load a smaller model"
         if str(self.dtype) == "torch.float32":
             advice += " or pass dtype='bfloat16'"
         elif self.device.type == "cuda":
+            advice += ", hold keys and values in kv='fp8' or kv='offload'"
             advice += " or give it a GPU with more free memory"
-        return f"{self.name} ran out of memory on {self.device} at {tokens} prompt tokens; {advice}"
+        return f"{self.name} ran out of memory on {self.device} at {tokens} tokens; {advice}"
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    import torch
+@dataclass(slots=True)
+class _Said:
+    """Who `generate` is for: takes what comes, and never lags behind."""
 
-    # The CPU's allocator has no exception of its own.
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    asked: Callable[[], bool]
+    tokens: deque[int] = field(default_factory=deque[int])
+    error: BaseException | None = None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the caller wants no more."""
+        return self.asked()
 
-def _release(device: torch.device) -> None:
-    """Give memory that torch has set aside back, for pieces of another size."""
-    import torch
+    @property
+    def full(self) -> bool:
+        """Never: `generate` gives away all that there is before it goes on."""
+        return False
 
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    def give(self, tokens: Sequence[int]) -> None:
+        """Put tokens down for the caller."""
+        self.tokens += tokens
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Note why it ended."""
+        self.error = error

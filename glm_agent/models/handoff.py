@@ -1,7 +1,7 @@
-"""Hands items from a worker thread to the event loop, a bounded number ahead.
+"""Hands items from a worker thread to the event loop, and says when there is no room for more.
 
-The thread never waits for the event loop, only for room: it puts an item down and goes on with
-the next token. The reader takes all that is there at once.
+The thread never waits, neither for the event loop nor for room: it puts items down and goes on, and
+looks first whether the reader has fallen behind. The reader takes all that is there at once.
 
 Does not do: starting threads (`worker.py`), several readers.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import anyio
@@ -19,16 +20,17 @@ import anyio.lowlevel
 T = TypeVar("T")
 
 
-class Stopped(Exception):
-    """The reader is gone; the thread should stop. Never leaves the thread."""
-
-
 class Handoff(Generic[T]):
-    """Made in the event loop that reads; `put` and `finish` are for the thread."""
+    """Made in the event loop that reads; `give` and `finish` are for the thread.
 
-    def __init__(self, limit: int = 256) -> None:
+    `limit` is how many items may wait before it is `full`. `wake` is called in the event loop when
+    a full one has room again, and when the reader has gone.
+    """
+
+    def __init__(self, limit: int = 256, wake: Callable[[], None] = lambda: None) -> None:
         self._items: deque[T] = deque()
-        self._room = threading.Semaphore(limit)
+        self._limit = limit
+        self._tell = wake
         self._wake = anyio.Event()
         self._token = anyio.lowlevel.current_token()
         self._stopped = threading.Event()
@@ -40,12 +42,14 @@ class Handoff(Generic[T]):
         """Whether the reader is gone."""
         return self._stopped.is_set()
 
-    def put(self, item: T) -> None:
-        """Thread: give one item, waiting for room. Raises `Stopped` when the reader is gone."""
-        self._room.acquire()  # stop() makes room too
-        if self.stopped:
-            raise Stopped
-        self._items.append(item)
+    @property
+    def full(self) -> bool:
+        """Whether the reader has fallen behind."""
+        return len(self._items) >= self._limit
+
+    def give(self, tokens: Sequence[T]) -> None:
+        """Thread: put items down. More than there is room for are taken too."""
+        self._items.extend(tokens)
         self._notify()
 
     def finish(self, error: BaseException | None = None) -> None:
@@ -56,8 +60,10 @@ class Handoff(Generic[T]):
 
     def stop(self) -> None:
         """Reader: no more items are wanted. May be called twice."""
-        self._stopped.set()
-        self._room.release()
+        if not self.stopped:
+            self._stopped.set()
+            if not self._finished:
+                self._tell()
 
     async def take(self) -> list[T]:
         """Reader: the items that are there, waiting for at least one; empty at the end."""
@@ -72,10 +78,12 @@ class Handoff(Generic[T]):
             self._wake = anyio.Event()
             if not self._items and not self._finished:
                 await self._wake.wait()
+        was_full = self.full
         taken: list[T] = []
         while self._items:
             taken.append(self._items.popleft())
-        self._room.release(len(taken))
+        if was_full:
+            self._tell()
         return taken
 
     def _notify(self) -> None:

@@ -3,8 +3,9 @@
 A prompt takes the cache that shares the most tokens with it, whoever left it. A cache that the
 prompt continues goes on growing. From a cache that the prompt parts from, the prompt takes the
 part that they share: cut off there if it is its own session's and so nobody will come back for the
-rest, else copied, so that both go on (memory is not shared between caches). When memory is needed,
-the cache that was not used for the longest time goes first.
+rest, else copied, so that both go on (memory is not shared between caches). Caches that are in use
+are copied from too, so agents that start at once compute what they have in common once. When memory
+is needed, the cache that was not used for the longest time goes first.
 
 Does not do: running the model; being used by two threads at once (a model has one).
 """
@@ -15,7 +16,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-from .kv_cache import KvCache
+from .kv_cache import KvCache, with_room
 from .token_ids import TokenIds
 
 
@@ -34,11 +35,16 @@ class _Kept:
 
 
 class KvStore:
-    """Keeps caches of one model. `budget` is in bytes; with 0 nothing is kept."""
+    """Keeps caches of one model. `budget` is in bytes; with 0 nothing is kept.
 
-    def __init__(self, budget: int) -> None:
+    `form` is how keys and values are held, as in `kv_cache`.
+    """
+
+    def __init__(self, budget: int, form: str = "plain") -> None:
         self.budget = budget
+        self.form = form
         self._kept: list[_Kept] = []  # the one that was used last comes last
+        self._lent: list[KvCache] = []  # in use
         self._token = 0.0  # bytes that a token takes, known after the first reply
 
     def __len__(self) -> int:
@@ -56,16 +62,25 @@ class KvStore:
     def take(self, model: Any, prompt: TokenIds, session: Any = None) -> KvCache:
         """A cache that holds the beginning of `prompt`, and never the whole of it.
 
-        It is the caller's until it is given back with `keep`. `session` is any object that stands
-        for the conversation.
+        It is the caller's until it is given back with `keep` or `drop`. `session` is any object
+        that stands for the conversation.
         """
+        cache = self._take(model, prompt, session)
+        self._lent.append(cache)
+        return cache
+
+    def _take(self, model: Any, prompt: TokenIds, session: Any) -> KvCache:
         found, shared = self._find(prompt)
-        room = int(self._token * len(prompt))
+        room = int(self._token * with_room(len(prompt)))
+        # The last token is computed in any case: the logits after it are what is wanted.
+        most = len(prompt) - 1
+        used, shared_used = self._find_used(prompt)
+        if used is not None and min(shared_used, most) > min(shared, most):
+            return used.branch(min(shared_used, most))
         if found is None:
             self._make_room(room)
-            return KvCache(model)
-        # The last token is computed in any case: the logits after it are what is wanted.
-        shared = min(shared, len(prompt) - 1)
+            return KvCache(model, self.form)
+        shared = min(shared, most)
         if not found.is_awaited_by_others(session) or shared >= len(found.cache) - 1:
             self._kept.remove(found)
             self._make_room(room)
@@ -88,19 +103,40 @@ class KvStore:
                 best, most = kept, shared
         return best, most
 
+    def _find_used(self, prompt: TokenIds) -> tuple[KvCache | None, int]:
+        """The cache in use that shares most with `prompt`; with a budget of 0 none is sought."""
+        best, most = None, 0
+        for cache in self._lent if self.budget else ():
+            if cache.sound and cache.croppable:
+                shared = cache.ids.common(prompt)
+                if shared > most:
+                    best, most = cache, shared
+        return best, most
+
+    def shared(self, prompt: TokenIds) -> int:
+        """How many tokens `take` would bring, without taking them."""
+        return max(self._find(prompt)[1], self._find_used(prompt)[1])
+
+    def drop(self, cache: KvCache) -> None:
+        """Give a cache back that is not to be kept."""
+        self._lent = [lent for lent in self._lent if lent is not cache]
+
     def keep(self, cache: KvCache, session: Any = None) -> None:
         """Give a cache back after a reply. One that is not sound, or too large, goes."""
+        self.drop(cache)
         if not cache.sound or not len(cache) or (nbytes := cache.nbytes) > self.budget:
             return
-        self._token = nbytes / len(cache)
+        self._token = cache.token_bytes
         self._make_room(nbytes)
         self._kept.append(_Kept(cache, None if session is None else weakref.ref(session), nbytes))
 
     def _make_room(self, nbytes: int, spare: _Kept | None = None) -> bool:
         """Forget the oldest until there is room for `nbytes` more; whether there is.
 
-        Ends before `spare`, should its turn come.
+        Ends before `spare`, should its turn come. What can never be kept sends nobody away.
         """
+        if nbytes > self.budget:
+            return False
         while self.nbytes + nbytes > self.budget:
             if not self._kept or self._kept[0] is spare:
                 return False

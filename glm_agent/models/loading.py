@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigurationError, DoesNotFit, ModelLoadError
 from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
+from . import attention
 from .engine import Engine, Sampling
 from .fit import check_fit
 from .hush import imports_hushed, quiet
@@ -231,8 +232,20 @@ def load_engine(
         )
     most = getattr(model.config, "max_position_embeddings", None) or 2**31
     most = most if context is None else min(context, most)
+    attention.enable(model)
+    shape = shape_of(config)
+    cached = 0 if shape is None or shape.cached is None else shape.cached
     return Engine(
-        source.where, model, encoder, speaks, place, number, most, stops, _sampling(model)
+        source.where,
+        model,
+        encoder,
+        speaks,
+        place,
+        number,
+        most,
+        stops,
+        _sampling(model),
+        token_bytes=cached * number.itemsize,
     )
 
 

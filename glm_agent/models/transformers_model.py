@@ -1,10 +1,10 @@
 """A GLM in this process, through torch and transformers.
 
-Weights are loaded at the first reply, in the model's own thread, where all replies are generated
-one after the other; tokens come to the event loop through a bounded hand-off, so the loop never
-waits for the GPU and a slow reader holds the model back.
+Weights are loaded at the first reply, in the model's own thread, where replies that are asked for
+at the same time are generated together; tokens come to the event loop through a hand-off, so the
+loop never waits for the GPU, and a reply whose reader is slow rests.
 
-Does not do: batching; keeping caches (`kv_store.py`).
+Does not do: sharing the passes out (`batch.py`); keeping caches (`kv_store.py`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 
 import anyio
@@ -24,8 +23,10 @@ from ..messages import Piece, Transcript, Usage
 from ..protocol import Decoder, Prompt, Protocol
 from ..protocol.grammar import AUTO, NONE, check_choice, grammar_of
 from .base import Chunk, Finish, Request
+from .batch import MOST as MOST_AT_ONCE
+from .desk import Desk
 from .engine import Engine, Work
-from .handoff import Handoff, Stopped
+from .handoff import Handoff, T
 from .kv_store import KvStore
 from .loading import Source, first_line, load_engine
 from .lookup import MOST
@@ -51,12 +52,13 @@ class TransformersModel(WireModel):
             reply; 0 keeps nothing. None is half of what is free once the weights are loaded.
         lookup: How many tokens of a greedy reply are guessed at once from the conversation, to be
             checked in one pass; 0 turns it off.
+        batch: How many replies are generated at once; the rest wait in line.
         revision: Branch, tag or commit on the hub.
         local_files_only: True never asks the hub; None leaves it to HF_HUB_OFFLINE.
         name: What to call it in messages; its path or id unless given.
 
     Nothing is loaded, and so nothing can fail, before the first `stream` or `load`. Safe to use
-    from several tasks at once: their replies take turns.
+    from several tasks at once: their replies are generated together.
 
     Where tools are given, replies are held to the wire format and calls to the tools' schemas
     (`protocol.grammar`), unless `Settings(constrain=False)` turns that off.
@@ -75,6 +77,7 @@ class TransformersModel(WireModel):
         context: int | None = None,
         cache_bytes: int | None = None,
         lookup: int = MOST,
+        batch: int = MOST_AT_ONCE,
         revision: str | None = None,
         local_files_only: bool | None = None,
         name: str | None = None,
@@ -83,6 +86,8 @@ class TransformersModel(WireModel):
             raise ConfigurationError(f"cache_bytes={cache_bytes}: it must be 0 or above")
         if lookup < 0:
             raise ConfigurationError(f"lookup={lookup}: it must be 0 or above")
+        if batch < 1:
+            raise ConfigurationError(f"batch={batch}: it must be at least one")
         where = os.fspath(path_or_id)
         self.name = name or where
         self._source = Source(where, revision, local_files_only)
@@ -93,6 +98,8 @@ class TransformersModel(WireModel):
         self._context = context
         self._cache_bytes = cache_bytes
         self._lookup = lookup
+        self._batch = batch
+        self._desk: Desk | None = None
         self._engine: Engine | None = None
         self._worker: Worker | None = None
         self._lock = threading.Lock()
@@ -110,11 +117,14 @@ class TransformersModel(WireModel):
         handoff: Handoff[Engine] = Handoff()
 
         def job() -> None:
-            _hand(handoff, lambda: handoff.put(self._load()))
+            try:
+                handoff.give((self._load(),))
+            except Exception as error:  # noqa: BLE001 - of any kind: the reader must not wait for ever
+                handoff.finish(error)
 
         self._submit(job)
         try:
-            return (await handoff.take())[0]
+            return (await _take(handoff))[0]
         finally:
             handoff.stop()
 
@@ -129,10 +139,20 @@ class TransformersModel(WireModel):
                 quantize=self._quantize,
                 context=self._context,
             )
-            budget = self._cache_bytes
-            if budget is None:
-                budget = memory_of(engine.device).free // 2
-            self._engine = replace(engine, caches=KvStore(budget), lookup=self._lookup)
+            free = memory_of(engine.device).free
+            budget = free // 2 if self._cache_bytes is None else self._cache_bytes
+            engine = replace(
+                engine,
+                caches=KvStore(budget),
+                lookup=self._lookup,
+                # Of what is free, an eighth at least is left for what a pass computes in.
+                room=max(free - free // 8 - budget, free // 4),
+                most=self._batch,
+            )
+            if (worker := self._worker) is None:
+                raise self._closed_error()
+            self._desk = Desk(engine.batch(), worker, self._closed_error())
+            self._engine = engine
         return self._engine
 
     async def prepare(self) -> None:
@@ -154,27 +174,34 @@ class TransformersModel(WireModel):
         # A list of messages may be any conversation; a transcript is one.
         session = request.messages if isinstance(request.messages, Transcript) else None
         work = Work()
-        handoff: Handoff[int] = Handoff()
-        self._submit(
-            lambda: _hand(
-                handoff,
-                lambda: _run(
+        desk = self._desk
+        if desk is None:
+            raise self._closed_error()
+        handoff: Handoff[int] = Handoff(wake=desk.wake)
+
+        def job() -> None:
+            try:
+                reply = engine.reply(
+                    ids,
                     handoff,
-                    lambda stopped: engine.generate(
-                        ids,
-                        sampling,
-                        settings.max_tokens,
-                        stopped,
-                        grammar,
-                        session=session,
-                        work=work,
-                    ),
-                ),
-            )
-        )
+                    sampling,
+                    settings.max_tokens,
+                    grammar,
+                    session=session,
+                    work=work,
+                )
+            except Exception as error:  # noqa: BLE001 - of any kind: the reader must not wait for ever
+                handoff.finish(error)
+                return
+            if reply is None:
+                handoff.finish()
+            else:
+                desk.add(reply)
+
+        self._submit(job)
         progress = _Progress(engine)
         try:
-            while tokens := await handoff.take():
+            while tokens := await _take(handoff):
                 chunk = progress.chunk(tokens)
                 if chunk.ids:
                     yield chunk
@@ -196,16 +223,22 @@ class TransformersModel(WireModel):
     def _submit(self, job: Callable[[], None]) -> None:
         with self._lock:
             if self._closed:
-                raise ModelError(f"the model {self.name} was closed; make a new one")
+                raise self._closed_error()
             if self._worker is None:
                 self._worker = Worker(f"glm-agent model {self.name}")
             self._worker.submit(job)
 
+    def _closed_error(self) -> ModelError:
+        return ModelError(f"the model {self.name} was closed; make a new one")
+
     async def aclose(self) -> None:
-        """Let a running token finish, then free the weights."""
+        """Let a running pass finish, then free the weights. Replies that go on fail."""
         with self._lock:
-            self._closed = True
             worker, self._worker = self._worker, None
+            desk, self._desk = self._desk, None
+            if worker is not None and desk is not None:
+                worker.submit(desk.close)
+            self._closed = True
         if worker is not None:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(worker.close)
@@ -253,25 +286,14 @@ def _grammar(engine: Engine, request: Request, opening: tuple[Piece, ...]) -> st
     return None
 
 
-def _run(handoff: Handoff[int], tokens: Callable[[Callable[[], bool]], Generator[int]]) -> None:
-    # Closed here and now, also where the reader is gone: that is when its cache is given back.
-    with closing(tokens(lambda: handoff.stopped)) as generated:
-        for token in generated:
-            handoff.put(token)
-
-
-def _hand(handoff: Handoff[int] | Handoff[Engine], work: Callable[[], None]) -> None:
-    """Run `work` in the worker thread; whatever it raises goes to the reader, nothing further."""
-    error: BaseException | None = None
+async def _take(handoff: Handoff[T]) -> list[T]:
+    """What the thread gave; whatever it failed with is an error of ours."""
     try:
-        work()
-    except Stopped:
-        pass
-    except GlmAgentError as known:
-        error = known
-    except MemoryError:
-        error = ModelError("this machine ran out of memory; use a smaller model or dtype")
-    except Exception as unknown:  # noqa: BLE001 - of any kind: the reader must not wait for ever
-        error = ModelError(f"the model failed: {type(unknown).__name__}: {first_line(unknown)}")
-        error.__cause__ = unknown
-    handoff.finish(error)
+        return await handoff.take()
+    except GlmAgentError:
+        raise
+    except MemoryError as error:
+        raise ModelError("this machine ran out of memory; use a smaller model or dtype") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise ModelError(f"the model failed: {what}") from error

@@ -7,7 +7,7 @@ import threading
 import anyio
 import pytest
 
-from glm_agent.models.handoff import Handoff, Stopped
+from glm_agent.models.handoff import Handoff
 from glm_agent.models.worker import Worker
 
 pytestmark = pytest.mark.anyio
@@ -25,12 +25,12 @@ async def test_all_items_in_order() -> None:
 
     def produce() -> None:
         for number in range(1000):
-            handoff.put(number)
+            handoff.give([number, -number])
         handoff.finish()
 
     thread = threading.Thread(target=produce)
     thread.start()
-    assert await everything(handoff) == list(range(1000))
+    assert await everything(handoff) == [n for number in range(1000) for n in (number, -number)]
     thread.join()
 
 
@@ -43,54 +43,37 @@ async def test_nothing_but_the_end() -> None:
 
 async def test_an_error_comes_after_the_items() -> None:
     handoff: Handoff[int] = Handoff()
-    handoff.put(1)
+    handoff.give([1])
     handoff.finish(ValueError("late"))
     assert await handoff.take() == [1]
     with pytest.raises(ValueError, match="late"):
         await handoff.take()
 
 
-async def test_the_thread_waits_for_room() -> None:
-    handoff: Handoff[int] = Handoff(limit=2)
-    put = 0
+async def test_a_reader_that_fell_behind_says_when_there_is_room() -> None:
+    woken: list[str] = []
+    handoff: Handoff[int] = Handoff(limit=2, wake=lambda: woken.append("room"))
+    handoff.give([1])
+    assert not handoff.full
+    assert await handoff.take() == [1]
+    assert woken == []
+    handoff.give([2, 3, 4])
+    assert handoff.full
+    assert await handoff.take() == [2, 3, 4]
+    assert not handoff.full
+    assert woken == ["room"]
 
-    def produce() -> None:
-        nonlocal put
-        for number in range(10):
-            handoff.put(number)
-            put += 1
+
+@pytest.mark.parametrize("finished", [False, True])
+async def test_a_reader_that_leaves_is_told_of_once(finished: bool) -> None:
+    woken: list[str] = []
+    handoff: Handoff[int] = Handoff(wake=lambda: woken.append("gone"))
+    if finished:
         handoff.finish()
-
-    thread = threading.Thread(target=produce)
-    thread.start()
-    first = await handoff.take()
-    # It may put two more in the room that this made, and then one that waits.
-    await anyio.sleep(0.05)
-    assert put <= len(first) + 2
-    assert first + await everything(handoff) == list(range(10))
-    thread.join()
-
-
-@pytest.mark.parametrize("full", [False, True])
-async def test_stopping_releases_the_thread(full: bool) -> None:
-    handoff: Handoff[int] = Handoff(limit=2)
-    stopped = threading.Event()
-
-    def produce() -> None:
-        try:
-            while True:
-                handoff.put(1)
-        except Stopped:
-            stopped.set()
-
-    thread = threading.Thread(target=produce)
-    thread.start()
-    if full:
-        await anyio.sleep(0.02)
     handoff.stop()
     handoff.stop()
-    assert await anyio.to_thread.run_sync(stopped.wait, 20)
-    thread.join()
+    assert handoff.stopped
+    assert woken == ([] if finished else ["gone"])
 
 
 def test_a_thread_that_outlives_the_event_loop() -> None:
@@ -100,7 +83,7 @@ def test_a_thread_that_outlives_the_event_loop() -> None:
         made.append(Handoff())
 
     anyio.run(make)
-    made[0].put(1)
+    made[0].give([1])
     made[0].finish()
 
 
