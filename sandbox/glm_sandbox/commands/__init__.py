@@ -16,6 +16,7 @@ from ..errors import SandboxError
 
 _COMMANDS = {
     "build": "images:build",
+    "check": "check:check",
     "clean": "images:clean",
     "list": "images:list_images",
 }
