@@ -31,6 +31,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from .citations import Citation, citations
@@ -100,6 +101,7 @@ class Turn:
         self._tool_choice = tool_choice
         self._usage = Usage()
         self._written = 0  # tokens of the last reply
+        self._preparing = False
         self._emit: Emit = _ignore
 
     async def run(self, emit: Emit) -> Outcome:
@@ -141,7 +143,9 @@ class Turn:
                 answer = await self._steps(background)
             except Exception as error:  # noqa: BLE001 - raised below: a task group would wrap it
                 failures.append(error)
-            background.cancel_scope.cancel()
+            # Calls have ended by now; cancelling for nothing costs as much as reading a reply.
+            if self._preparing:
+                background.cancel_scope.cancel()
         if failures:
             raise failures[0]
         return answer
@@ -245,6 +249,7 @@ class Turn:
         if tool is not None and type(tool).prepare is not Tool.prepare:
             context = replace(self._context, call_id=event.call_id)
             background.start_soon(_prepare_quietly, tool, context)
+            self._preparing = True
 
     async def _break_off(
         self, seen: Sequence[str | ToolCall], thinking: str, flying: CallsInFlight
@@ -267,6 +272,8 @@ class Turn:
         """Wait for the calls; their observations come in the order of the calls."""
         try:
             observations = await flying.land(calls)
+            # A cancellation may have reached the calls first; then no further reply is asked for.
+            await anyio.lowlevel.checkpoint_if_cancelled()
         except BaseException:
             await self._settle(calls, flying)
             raise

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..messages import Assistant, Image, Message, Observation, System, ToolCall, ToolSpec, User
 from ..protocol.rendering.raw_tools import RAW_PARAMETER, as_function
+from .transport import json_bytes
 
 NO_OUTPUT = "(no output)"
 """For a tool that said nothing: some servers refuse or drop an empty tool message."""
@@ -27,30 +28,72 @@ def chat_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
 
 def chat_messages(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     """The request's `messages`."""
-    kinds = {tool.name: tool.kind for tool in tools}
-    result: list[dict[str, Any]] = []
-    waiting: list[str] = []  # calls that have no observation yet
-    last = ""  # the call that the observation before belonged to
-    made = 0
+    writer = _Writer(tools)
     for message in messages:
+        writer.add(message)
+    return writer.entries
+
+
+class ChatHistory:
+    """A transcript's `messages` as JSON, which grow with it: each is written once.
+
+    `len()` is the number of the transcript's messages so far.
+    """
+
+    def __init__(self, tools: Sequence[ToolSpec]) -> None:
+        self._writer = _Writer(tools)
+        self._written: list[bytes] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def extend(self, messages: Iterable[Message]) -> None:
+        """Append messages."""
+        for message in messages:
+            self._writer.add(message)
+            self._count += 1
+
+    def json(self) -> bytes:
+        """The array as it is now."""
+        entries = self._writer.entries
+        # The last one may still change: a call's next observation goes into the same message.
+        self._written += map(json_bytes, entries[:-1])
+        del entries[:-1]
+        return b"[%s]" % b", ".join([*self._written, *map(json_bytes, entries)])
+
+
+class _Writer:
+    """Messages in the shapes of chat completions, one after the other; the last may be changed."""
+
+    def __init__(self, tools: Sequence[ToolSpec]) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._kinds = {tool.name: tool.kind for tool in tools}
+        self._waiting: list[str] = []  # calls that have no observation yet
+        self._last = ""  # the call that the observation before belonged to
+        self._made = 0
+
+    def add(self, message: Message) -> None:
         if isinstance(message, Observation):
-            call_id = message.call_id or (waiting[0] if waiting else last)
-            text = _observation(message)
-            if call_id == last and result and result[-1]["role"] == "tool":
-                result[-1]["content"] += f"\n\n{text}"
-            else:
-                result.append({"role": "tool", "tool_call_id": call_id, "content": text})
-            waiting = [other for other in waiting if other != call_id]
-            last = call_id
+            self._observation(message)
         elif isinstance(message, Assistant):
-            entry, waiting = _assistant(message, kinds, made)
-            made += len(waiting)
-            result.append(entry)
+            entry, self._waiting = _assistant(message, self._kinds, self._made)
+            self._made += len(self._waiting)
+            self.entries.append(entry)
         elif isinstance(message, System):
-            result.append({"role": "system", "content": message.content})
+            self.entries.append({"role": "system", "content": message.content})
         else:
-            result.append(_user(message))
-    return result
+            self.entries.append(_user(message))
+
+    def _observation(self, message: Observation) -> None:
+        call_id = message.call_id or (self._waiting[0] if self._waiting else self._last)
+        text = _observation(message)
+        if call_id == self._last and self.entries and self.entries[-1]["role"] == "tool":
+            self.entries[-1]["content"] += f"\n\n{text}"
+        else:
+            self.entries.append({"role": "tool", "tool_call_id": call_id, "content": text})
+        self._waiting = [other for other in self._waiting if other != call_id]
+        self._last = call_id
 
 
 def _user(message: User) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Does not do: deciding what to say, apart from calling a function that the script
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import anyio.lowlevel
@@ -18,6 +18,8 @@ from ..messages import Control, Message, Piece, ToolSpec, Usage
 from ..protocol import Prompt, Protocol, protocol_for
 from .base import Chunk, Finish, Request
 from .wire import WireModel
+
+_TURN = 8  # after how many chunks other tasks get a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +82,15 @@ class ScriptedModel(WireModel):
         if isinstance(reply, str):
             reply = ScriptedReply(reply)
         pieces, stop = self._cut(reply, request.tools)
-        size = self._chunk_size
-        for piece in pieces:
-            texts = (
-                [piece]
-                if isinstance(piece, Control)
-                else [piece[start : start + size] for start in range(0, len(piece), size)]
-            )
-            for text in texts:
+        for number, chunk in enumerate(_chunks(pieces, self._chunk_size)):
+            # Others get their turn often, but not at each chunk: that would cost more than it.
+            if number % _TURN == 0:
                 await anyio.lowlevel.checkpoint()
-                yield Chunk((text,))
+            yield Chunk((chunk,))
         # Four characters a token is the usual rule of thumb; a script has no tokenizer.
         usage = Usage(
             steps=1,
-            prompt_tokens=len(prompt.text) // 4,
+            prompt_tokens=prompt.length // 4,
             completion_tokens=sum(len(str(piece)) for piece in pieces) // 4,
         )
         yield Finish(stop, reply.truncated, usage)
@@ -111,3 +108,11 @@ class ScriptedModel(WireModel):
             return pieces, reply.stop
         calls = self.protocol.parse(pieces, tools).calls
         return pieces, "<|observation|>" if calls else "<|user|>"
+
+
+def _chunks(pieces: Iterable[Piece], size: int) -> Iterator[Piece]:
+    for piece in pieces:
+        if isinstance(piece, Control):
+            yield piece
+        else:
+            yield from (piece[start : start + size] for start in range(0, len(piece), size))

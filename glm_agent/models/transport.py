@@ -22,6 +22,7 @@ import anyio.lowlevel
 import httpx2
 
 from ..errors import ModelLoadError, ServerError
+from .sse import DataLines
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,7 +35,9 @@ KEEP_SECONDS = 4.0
 MAX_BODY = 8 * 2**20
 """How many bytes of one whole answer are read."""
 MAX_STREAM = 64 * 2**20
-"""How many characters of one stream of events are read."""
+"""How many bytes of one stream of events are read."""
+
+_POST_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 
 
 class Refused(ServerError):
@@ -65,6 +68,7 @@ class Transport:
         self._secure = url.scheme == "https"
         key = _key(api_key, trusted=self._local or self._secure)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._urls: dict[str, httpx2.URL] = {}
         self._clients: anyio.lowlevel.RunVar[
             tuple[httpx2.AsyncClient, AsyncGenerator[None, None]]
         ] = anyio.lowlevel.RunVar(f"client of {self.where}")
@@ -140,21 +144,18 @@ class Transport:
             return []
 
     async def events(
-        self, path: str, body: Mapping[str, Any]
+        self, path: str, body: Mapping[str, Any] | bytes
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """POST `body` and yield the JSON objects of the answer, streamed or whole.
+        """POST `body`, an object or its JSON, and yield the objects of the answer.
 
         Raises `Refused` for 4xx, and `ServerError` for all else that is not an answer.
         """
         client = await self._client()
-        # Half a surrogate pair cannot be sent; it becomes U+FFFD.
-        text = json.dumps(body, ensure_ascii=False)
-        content = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
         request = client.build_request(
             "POST",
-            f"{self.base}{path}",
-            content=content,
-            headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
+            self._url(path),
+            content=body if isinstance(body, bytes) else json_bytes(body),
+            headers=_POST_HEADERS,
         )
         with self._errors():
             response = await _send(client, request)
@@ -166,9 +167,9 @@ class Transport:
                 raise self._status_error(response, path, text)
             if kind == "text/event-stream":
                 # Errors of what is done with an event are not the server's: they stay outside.
-                async with aclosing(self._sse(response)) as objects:
-                    async for item in objects:
-                        yield item
+                async with aclosing(self._lines(response)) as lines:
+                    async for line in lines:
+                        yield {"done": True} if line == b"[DONE]" else self._object(line)
             else:
                 with self._errors():
                     text = await _read(response)
@@ -177,39 +178,44 @@ class Transport:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-    async def _sse(self, response: httpx2.Response) -> AsyncGenerator[dict[str, Any], None]:
-        events = cast(
-            "AsyncGenerator[httpx2.ServerSentEvent, None]", aiter(httpx2.EventSource(response))
-        )
+    def _url(self, path: str) -> httpx2.URL:
+        if path not in self._urls:
+            self._urls[path] = httpx2.URL(f"{self.base}{path}")
+        return self._urls[path]
+
+    async def _lines(self, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+        """The data of a stream's events, one line each."""
+        plain = "content-encoding" not in response.headers
+        chunks = response.aiter_raw() if plain else response.aiter_bytes()
+        lines = DataLines()
         room = MAX_STREAM
-        async with aclosing(events):
+        async with aclosing(chunks):
             while True:
-                with self._errors(streaming=True):
-                    event = await anext(events, None)
-                if event is None:
+                try:
+                    chunk = await anext(chunks, None)
+                    found = lines.close() if chunk is None else lines.feed(chunk)
+                except (httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
+                    raise self._explained(error, streaming=True) from error
+                for line in found:
+                    yield line
+                if chunk is None:
                     return
-                room -= len(event.data)
+                room -= len(chunk)
                 if room < 0:
                     raise ServerError(f"{self.where} sends without end; it was cut off")
-                # Some servers forget the blank line between events.
-                for line in event.data.splitlines():
-                    data = line.strip()
-                    if data == "[DONE]":
-                        yield {"done": True}
-                    elif data:
-                        yield self._object(data)
 
-    def _object(self, data: str) -> dict[str, Any]:
+    def _object(self, data: str | bytes) -> dict[str, Any]:
+        text = data if isinstance(data, str) else data.decode(errors="replace")
         value: Any
         try:
-            value = json.loads(data)
+            value = json.loads(text)
         except ValueError:
             value = None
             # transformers puts a message between quotes without escaping it
-            if data.startswith('{"error"'):
-                value = {"error": data.partition(":")[2].strip(' "}')}
+            if text.startswith('{"error"'):
+                value = {"error": text.partition(":")[2].strip(' "}')}
         if not isinstance(value, dict):
-            raise ServerError(f"{self.where} sent what is not JSON: {_short(data)}")
+            raise ServerError(f"{self.where} sent what is not JSON: {_short(text)}")
         found = cast("dict[str, Any]", value)
         if found.get("error"):
             raise ServerError(f"{self.where} failed in the middle: {_message(found)}")
@@ -256,29 +262,38 @@ class Transport:
         return Refused(f"{where} did not take the request ({status}){said}", status, reason)
 
     @contextmanager
-    def _errors(self, *, streaming: bool = False) -> Generator[None]:
+    def _errors(self) -> Generator[None]:
         """Turn the errors of httpx into ours."""
-        where = self.where
         try:
             yield
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise ServerError(
-                f"no server answers at {where} ({_short(str(error))}); start it or check the URL"
-            ) from error
-        except httpx2.TimeoutException as error:
-            raise ServerError(
+        except (httpx2.HTTPError, httpx2.StreamError, UnicodeError) as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception, *, streaming: bool = False) -> ServerError:
+        """What went wrong and what to do, in a line."""
+        where, said = self.where, _short(str(error))
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return ServerError(f"no server answers at {where} ({said}); start it or check the URL")
+        if isinstance(error, httpx2.TimeoutException):
+            return ServerError(
                 f"{where} said nothing for {self._timeout.read} s; it hangs or is overloaded "
                 "(timeout= gives it longer)"
-            ) from error
-        except httpx2.SSEError as error:
-            raise ServerError(f"{where} sent a broken stream: {_short(str(error))}") from error
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            what = "broke off in the middle of its reply" if streaming else "broke the connection"
-            raise ServerError(
-                f"{where} {what} ({_short(str(error)) or type(error).__name__}); see its log"
-            ) from error
-        except UnicodeError as error:
-            raise ServerError(f"{where} sent what is not text: {_short(str(error))}") from error
+            )
+        if isinstance(error, UnicodeError):
+            return ServerError(f"{where} sent what is not text: {said}")
+        if isinstance(error, ValueError):
+            return ServerError(f"{where} sent a broken stream: {said}")
+        what = "broke off in the middle of its reply" if streaming else "broke the connection"
+        return ServerError(f"{where} {what} ({said or type(error).__name__}); see its log")
+
+
+def json_bytes(value: Any) -> bytes:
+    """`value` as JSON in UTF-8. Half a surrogate pair cannot be sent; it becomes U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 async def _close_with_loop(client: httpx2.AsyncClient) -> AsyncGenerator[None, None]:

@@ -60,6 +60,13 @@ class Prompt:
         """The prompt as one string, for reading and comparing; not safe to encode."""
         return "".join(map(str, self.flat()))
 
+    @property
+    def length(self) -> int:
+        """How many characters `text` has, without making it."""
+        if self.blocks is None:
+            return sum(len(str(piece)) for piece in self.flat())
+        return sum(block.length for block in self.blocks)
+
     def encode(self, encoder: Encoder) -> list[int]:
         """The prompt's token ids. Replies that this vocabulary generated keep their own (law 3)."""
         if self.blocks is None:
@@ -71,14 +78,22 @@ class Prompt:
 
 
 class Block:
-    """Some pieces and, once they were asked for, their ids."""
+    """Some pieces and, once they were asked for, their ids and the length of their text."""
 
-    __slots__ = ("_ids", "_vocabulary", "pieces")
+    __slots__ = ("_ids", "_length", "_vocabulary", "pieces")
 
     def __init__(self, pieces: Iterable[Part]) -> None:
         self.pieces = tuple(pieces)
         self._ids: tuple[int, ...] = ()
         self._vocabulary: str | None = None
+        self._length = -1
+
+    @property
+    def length(self) -> int:
+        """How many characters the pieces have; kept for the next time."""
+        if self._length < 0:
+            self._length = len(Prompt(self.pieces).text)
+        return self._length
 
     def ids(self, encoder: Encoder) -> tuple[int, ...]:
         """The ids in the encoder's vocabulary; kept for the next time."""

@@ -86,6 +86,7 @@ class ControlSplitter:
     def __init__(self, controls: Sequence[str]) -> None:
         self._controls = tuple(controls)
         self._longest = max(map(len, controls), default=0)
+        self._first = {control[0] for control in controls}
         self._pattern = re.compile(f"({'|'.join(map(re.escape, controls))})") if controls else None
         self._begun = ""
 
@@ -107,6 +108,8 @@ class ControlSplitter:
     def _begin(self, text: str) -> int:
         """Where a token starts that the end of `text` cuts off; the length if there is none."""
         for start in range(max(0, len(text) - self._longest + 1), len(text)):
+            if text[start] not in self._first:  # nearly always
+                continue
             if any(token.startswith(text[start:]) for token in self._controls):
                 return start
         return len(text)

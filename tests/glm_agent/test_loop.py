@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
@@ -645,6 +646,27 @@ async def test_cancelling_records_calls_in_flight_and_the_session_goes_on():
             if isinstance(message, Observation)
         } == {"call_1": "cancelled", "call_2": "cancelled"}
         assert (await session.run("Are you there?")).answer == "Back."
+
+
+async def test_a_cancelled_run_asks_for_no_further_reply():
+    """Also when the cancellation comes just as the last call ends."""
+    scopes: list[anyio.CancelScope] = []
+
+    @tool
+    async def last() -> str:
+        """End, and have the run cancelled before the loop hears of it."""
+        asyncio.get_running_loop().call_soon(scopes[0].cancel)
+        return "done"
+
+    model = ScriptedModel([calls(("last", {})), says("Never said.")])
+    async with Agent(model, [last]).session() as session:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            await session.run("Hi")
+        assert scope.cancelled_caught
+        assert len(model.requests) == 1
+        assert [m.text for m in session.transcript if isinstance(m, Observation)] == ["done"]
+        assert (await session.run("And now?")).answer == "Never said."
 
 
 async def test_a_finished_call_keeps_its_result_when_another_is_cancelled():

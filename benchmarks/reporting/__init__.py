@@ -1,0 +1,1 @@
+"""What the benchmarks share: records of their runs, and pictures of them."""
