@@ -54,6 +54,7 @@ IN_A_SERVER = {"vllm_tool_parser.py": {"vllm"}, "sglang_detector.py": {"sglang"}
 BROUGHT_ALONG = {
     "pydantic_core": "pydantic",
     "zmq": "jupyter-client",
+    "tornado": "jupyter-client",
     "tokenizers": "transformers",
     "safetensors": "transformers",
     "huggingface_hub": "transformers",
