@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,15 +10,10 @@ from glm_agent.errors import ServerError
 from glm_agent.events import CallDelta, CallReady, CallStarted, TextDelta, ThinkingDelta
 from glm_agent.messages import (
     Assistant,
-    Image,
-    Observation,
-    System,
     ToolCall,
     ToolSpec,
-    User,
 )
 from glm_agent.models import OpenAICompatibleModel
-from glm_agent.models.chat_messages import chat_messages, chat_tools
 
 from .conftest import BROWSER, PYTHON, WEATHER, Exchange, Loopback, reply_of
 
@@ -145,6 +139,69 @@ async def test_fragments_of_all_kinds(server, model, fragments, expected) -> Non
     assert [c.name for c in replied.message.calls] == ["get_time"] * len(expected)
     assert [c.arguments for c in replied.message.calls] == expected
     assert replied.started == ["get_time"] * len(expected)
+
+
+def order(replied) -> list[str]:
+    """Which calls were begun and ready, and where text came, in order."""
+    names = {CallStarted: "begun", CallReady: "ready", TextDelta: "text"}
+    return [
+        f"{names[type(e)]} {e.call.id if isinstance(e, CallReady) else getattr(e, 'call_id', '')}"
+        for e in replied.events
+        if type(e) in names
+    ]
+
+
+class TestReadyEarly:
+    """A call is ready when its arguments are whole, not when the reply ends."""
+
+    async def test_before_the_next_call_begins(self, server, model) -> None:
+        replied = await said(
+            server,
+            model,
+            calls(call(0, '{"city": "{Bonn', "get_weather", id="a")),
+            calls(call(0, '}"}')),
+            calls(call(1, '{"code": "1}"}', "python", id="b")),
+            chunk(content="Done."),
+            chunk("tool_calls"),
+        )
+        expected = ["begun call_1", "ready call_1", "begun call_2", "ready call_2", "text "]
+        assert order(replied) == expected
+        assert replied.message.calls[0].arguments == {"city": "{Bonn}"}
+        assert replied.message.calls[1].payload == "1}"
+
+    async def test_in_the_order_in_which_they_began(self, server, model) -> None:
+        replied = await said(
+            server,
+            model,
+            calls(call(0, '{"city": ', "get_weather"), call(1, '{"city": "Ulm"}', "get_weather")),
+            calls(call(0, '"Bonn"}')),
+            chunk("tool_calls"),
+        )
+        assert order(replied)[2:] == ["ready call_1", "ready call_2"]
+
+    @pytest.mark.parametrize(
+        ("fragments", "arguments"),
+        [
+            # an empty object first, from servers that put it where arguments are still unknown
+            (["{}", '{"city": "Bonn"}'], None),
+            (["{}"], {}),
+            # the whole once more at the end, and blanks
+            (['{"city": "Bonn"}', '{"city": "Bonn"}'], {"city": "Bonn"}),
+            (['{"city": "Bonn"}', "\n"], {"city": "Bonn"}),
+            # never whole, in spite of its looks
+            (["}}}", '{"city"', ": 1}", "}}"], None),
+        ],
+    )
+    async def test_what_servers_send_besides(self, server, model, fragments, arguments) -> None:
+        first, *rest = fragments
+        chunks = [calls(call(0, first, "get_weather")), *(calls(call(0, text)) for text in rest)]
+        replied = await said(server, model, *chunks, chunk("tool_calls"))
+        (only,) = replied.message.calls
+        assert sum(isinstance(event, CallReady) for event in replied.events) == 1
+        if arguments is not None:
+            assert (only.arguments, only.error) == (arguments, None)
+        deltas = "".join(e.text for e in replied.events if isinstance(e, CallDelta))
+        assert deltas == only.payload
 
 
 async def test_the_old_function_call(server, model) -> None:
@@ -330,80 +387,6 @@ class TestRawTools:
         (raw,) = replied.message.calls
         assert (raw.payload, raw.arguments, raw.error) == (payload, None, None)
         assert "".join(e.text for e in replied.events if isinstance(e, CallDelta)) == payload
-
-    def test_and_wrapped_again_in_history(self) -> None:
-        reply = Assistant((ToolCall("call_1", "python", "print(1)"),))
-        (message,) = chat_messages([reply], [PYTHON])
-        (sent,) = message["tool_calls"]
-        assert json.loads(sent["function"]["arguments"]) == {"code": "print(1)"}
-        assert chat_tools([PYTHON])[0]["function"]["name"] == "python"
-
-
-class TestMessages:
-    def test_a_conversation(self) -> None:
-        messages = [
-            System("Be brief."),
-            User("Weather?"),
-            Assistant(("I look.", ToolCall("call_1", "get_weather", "{}", {"city": "北京"}))),
-            Observation("sunny", call_id="call_1", name="get_weather"),
-            Assistant(("Sunny.",)),
-        ]
-        assert chat_messages(messages, [WEATHER]) == [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "Weather?"},
-            {
-                "role": "assistant",
-                "content": "I look.",
-                "tool_calls": [
-                    {
-                        "id": "call_1",
-                        "type": "function",
-                        "function": {"name": "get_weather", "arguments": '{"city": "北京"}'},
-                    }
-                ],
-            },
-            {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
-            {"role": "assistant", "content": "Sunny."},
-        ]
-
-    def test_several_observations_of_one_call_become_one_message(self) -> None:
-        reply = Assistant((ToolCall("call_1", "simple_browser", "mclick([0, 1])"),))
-        pages = [
-            Observation(f"page {i}", call_id="call_1", metadata=f"quote_result [{i}†source]")
-            for i in (7, 8)
-        ]
-        sent = chat_messages([reply, *pages], [BROWSER])
-        assert [message["role"] for message in sent] == ["assistant", "tool"]
-        assert sent[1]["content"] == (
-            "quote_result [7†source]\npage 7\n\nquote_result [8†source]\npage 8"
-        )
-
-    def test_observations_without_ids_follow_the_order_of_calls(self) -> None:
-        reply = Assistant((ToolCall("", "get_time", "{}", {}), ToolCall("", "get_time", "{}", {})))
-        sent = chat_messages([reply, Observation("1"), Observation("2"), reply], [TIME])
-        ids = [entry["id"] for entry in sent[0]["tool_calls"]]
-        assert len(set(ids)) == 2
-        assert [message["tool_call_id"] for message in sent[1:3]] == ids
-        assert not {entry["id"] for entry in sent[3]["tool_calls"]} & set(ids)
-
-    def test_a_tool_that_said_nothing(self) -> None:
-        assert chat_messages([Observation("", call_id="x")], [])[0]["content"] == "(no output)"
-
-    def test_pictures(self) -> None:
-        user, tool = chat_messages(
-            [
-                User("What is this?", (Image(b"\x89PNG"),)),
-                Observation("", call_id="x", images=(Image(b""),)),
-            ],
-            [],
-        )
-        assert user["content"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw=="
-        assert tool["content"] == "[Image]"
-
-    def test_a_broken_call_is_sent_as_json(self) -> None:
-        broken = Assistant((ToolCall("call_1", "get_weather", "{city", error="not JSON"),))
-        arguments = chat_messages([broken], [WEATHER])[0]["tool_calls"][0]["function"]["arguments"]
-        assert json.loads(arguments) == {"input": "{city"}
 
 
 async def test_optional_fields_are_left_out_once_refused(server, model) -> None:
