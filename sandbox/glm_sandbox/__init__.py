@@ -22,7 +22,7 @@ from .errors import (
     NoIsolationWarning,
     SandboxError,
 )
-from .kinds import AUTO, KINDS, Channels, Launcher
+from .kinds import AUTO, KINDS, Channels, Launcher, strongest_or_local
 from .pool import KernelPool
 from .results import DEFAULT_BOUNDS, Bounds, ExecutionResult, Image, Limits, Status
 from .sync import SyncKernel
@@ -53,6 +53,7 @@ __all__ = [
     "SandboxError",
     "Status",
     "SyncKernel",
+    "strongest_or_local",
 ]
 
 

@@ -1,8 +1,8 @@
 """The `python` tool: the model writes code, a Jupyter kernel of the session runs it.
 
-Variables, imports and files stay from call to call. NO ISOLATION so far: the only kind of kernel
-is "local", which runs the code with the rights of this process. Isolated kinds come as other
-values of `kind`. Does not do: running the kernel (`glm_sandbox`).
+Variables, imports and files stay from call to call. The kernel is isolated by the strongest kind
+that there is on this machine; where there is none it runs with the rights of this process, and a
+warning says so. `kind="auto"` refuses instead. Does not do: running the kernel (`glm_sandbox`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
+
 from glm_agent.errors import InvalidArguments
 from glm_agent.messages import Image, ToolCall, ToolSpec
 from glm_agent.tooling.base import Tool, ToolContext, ToolOutput
 
 if TYPE_CHECKING:
-    from glm_sandbox import ExecutionResult, Kernel
+    from glm_sandbox import ExecutionResult, Kernel, KernelPool
 
 _FENCE = re.compile(
     r"\A\s*```[ \t]*(?:python3?|py|ipython)?[ \t]*\n(.*?)(?:\n?[ \t]*```\s*)?\Z",
@@ -32,9 +34,13 @@ class PythonTool(Tool):
 
     Args:
         timeout: Seconds that one call may run before it is interrupted.
-        kind: The kind of kernel. Only "local" (no isolation) exists so far.
-        folder: A work folder to use and to keep; None for a temporary one per session. Sessions
-            that run with the same folder see each other's files.
+        kind: The kind of kernel, such as "bubblewrap" or "docker" (`glm_sandbox.KINDS`); "auto"
+            for the strongest isolation or an error, None for the strongest or, with a warning,
+            none.
+        folder: A work folder to use and to keep; None for a temporary one per session. Isolated
+            kernels get a copy of it when they start, and what they change is copied back.
+        memory: The most that a session's code may use, such as "2GiB"; None for the kind's own
+            bound, which is 1 GiB where there is isolation.
         max_chars: Characters of text of one observation; head and tail are kept.
     """
 
@@ -52,11 +58,12 @@ class PythonTool(Tool):
     def __init__(
         self,
         timeout: float = 60.0,
-        kind: str = "local",
+        kind: str | None = None,
         folder: str | Path | None = None,
         max_chars: int = 20_000,
+        memory: str | int | None = None,
     ) -> None:
-        from glm_sandbox import KernelPool, Limits
+        from glm_sandbox import Limits
 
         if timeout <= 0 or max_chars <= 0:
             raise ValueError("timeout and max_chars must be above 0")
@@ -65,7 +72,9 @@ class PythonTool(Tool):
         self.timeout = timeout + _SLACK + Limits().start_seconds
         self.max_chars = max_chars + 1_000  # the text is cut by the kernel; room for our notes
         self._folder = None if folder is None else Path(folder)
-        self._pool = KernelPool(kind=kind, limits=Limits(seconds=timeout, output=max_chars))
+        self._limits = Limits(seconds=timeout, output=max_chars, memory=memory)
+        # Looking for isolation runs a program, so a tool that is only listed does not do it.
+        self._pool = None if kind is None else self._make_pool(kind)
 
     def check(self, call: ToolCall) -> str:
         """The code. A Markdown fence around it and a control token after it are taken off."""
@@ -100,7 +109,14 @@ class PythonTool(Tool):
             outcome="error" if result.status == "died" else result.status,
         )
 
+    def _make_pool(self, kind: str | None) -> KernelPool:
+        from glm_sandbox import KernelPool, strongest_or_local
+
+        return KernelPool(kind=kind or strongest_or_local(), limits=self._limits)
+
     async def _open(self) -> _Session:
+        if self._pool is None:
+            self._pool = await anyio.to_thread.run_sync(self._make_pool, None)
         return _Session(self._pool.claim(self._folder))
 
 

@@ -27,7 +27,16 @@ AUTO = ("bubblewrap", "docker")
 
 LauncherFactory = Callable[[Limits, Path | None, str | None], Launcher]
 
-__all__ = ["AUTO", "KINDS", "Channels", "Launcher", "choose", "launcher_class", "launcher_for"]
+__all__ = [
+    "AUTO",
+    "KINDS",
+    "Channels",
+    "Launcher",
+    "choose",
+    "launcher_class",
+    "launcher_for",
+    "strongest_or_local",
+]
 
 
 def launcher_class(kind: str) -> type[Launcher]:
@@ -57,6 +66,17 @@ def choose(kind: str) -> str:
         if reason:
             raise KindUnavailable(f"kernels of kind {kind!r} cannot run here: {reason}")
         return kind
+    name, reasons = _strongest()
+    if name is not None:
+        return name
+    raise KindUnavailable(
+        "no isolation for model-written code is available here, and 'auto' does not run it "
+        f"unprotected ({reasons}); kind 'local' runs it with your own rights"
+    )
+
+
+def _strongest() -> tuple[str | None, str]:
+    """The first of `AUTO` that can run here, or why none can."""
     reasons: list[str] = []
     for name in AUTO:
         try:
@@ -64,12 +84,22 @@ def choose(kind: str) -> str:
         except KindUnavailable as error:
             reason = str(error)
         if reason is None:
-            return name
+            return name, ""
         reasons.append(f"{name}: {reason}")
-    raise KindUnavailable(
-        "no isolation for model-written code is available here, and 'auto' does not run it "
-        f"unprotected ({'; '.join(reasons)}); kind 'local' runs it with your own rights"
-    )
+    return None, "; ".join(reasons)
+
+
+def strongest_or_local() -> str:
+    """What "auto" takes, or "local" where there is no isolation, which a warning then says.
+
+    For programs that have their user's word that unprotected is better than not at all.
+    """
+    name, reasons = _strongest()
+    if name is None:
+        from .local import warn_once
+
+        warn_once(f"model-written code runs with your rights, for want of isolation ({reasons})")
+    return name or "local"
 
 
 def launcher_for(kind: str, limits: Limits) -> tuple[str, LauncherFactory]:

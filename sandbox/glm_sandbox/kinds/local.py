@@ -47,8 +47,8 @@ _LOG.propagate = False
 _warned = False
 
 
-def warn_once() -> None:
-    """Say once per process that local kernels are not isolated."""
+def warn_once(why: str = "") -> None:
+    """Say once per process that local kernels are not isolated, and `why` they are taken."""
     global _warned  # noqa: PLW0603 (once per process is a fact of the process)
     if not _warned:
         _warned = True
@@ -57,7 +57,7 @@ def warn_once() -> None:
         while frame and frame.f_code.co_filename.startswith(between):  # blame the caller's line
             frame, level = frame.f_back, level + 1
         warnings.warn(
-            "kernels of kind 'local' are not isolated: the code runs with your rights",
+            why or "kernels of kind 'local' are not isolated: the code runs with your rights",
             NoIsolationWarning,
             stacklevel=level,
         )
