@@ -57,6 +57,8 @@ class SimpleBrowser:
         search: `embedded`, the name or address of a search back end, or a back end of your own;
             see `glm_tools.web.search.search_provider`.
         pages: The folder that the embedded search reads; the shipped demo pages if None.
+        search_key: The search service's key, in place of its environment variable.
+        search_url: The search service's address, in place of its public one.
         index: A ready index in place of `pages`, to share it between sessions.
         allow_private: `host:port` entries that may be loaded although they are not public. The
             model cannot change them.
@@ -80,6 +82,8 @@ class SimpleBrowser:
         search: str | SearchProvider = "embedded",
         pages: str | Path | None = None,
         *,
+        search_key: str | None = None,
+        search_url: str | None = None,
         allow_private: Iterable[str] = (),
         allow_domains: Iterable[str] | None = None,
         timeout: float = 15.0,
@@ -93,7 +97,7 @@ class SimpleBrowser:
         source: PageSource | None = None,
         renderer: Renderer | None = None,
     ) -> None:
-        provider = search_provider(search)
+        provider = search_provider(search, search_key, search_url)
         self._index = index or open_index(pages)
         self._owns_index = index is None
         self._provider: SearchProvider = provider or self._index

@@ -28,7 +28,10 @@ class SimpleBrowserTool(Tool):
     """GLM-4's `simple_browser`. Sessions share the search index and nothing else.
 
     Args:
-        search: `embedded`, or a search back end of your own.
+        search: `embedded`; `auto`; the name of a service (`searxng`, `brave`, `tavily`, `exa`,
+            `serper`, `zhipu`, `zai`, `ddgs`), the address of a SearXNG, or a back end of your own.
+        search_key: The service's key, in place of its environment variable.
+        search_url: The service's address, in place of its public one.
         pages: The folder that the embedded search reads (.md, .txt, .html); the shipped demo pages
             if None.
         allow_private: `host:port` entries that may be loaded although they are not public.
@@ -52,6 +55,8 @@ class SimpleBrowserTool(Tool):
         search: str | SearchProvider = "embedded",
         pages: str | Path | None = None,
         *,
+        search_key: str | None = None,
+        search_url: str | None = None,
         allow_private: Sequence[str] = (),
         allow_domains: Sequence[str] | None = None,
         timeout: float = 15.0,
@@ -65,7 +70,7 @@ class SimpleBrowserTool(Tool):
         from ..web.address import allowed_domains, allowed_hosts
         from ..web.search import search_provider
 
-        search_provider(search)
+        provider = search_provider(search, search_key, search_url)
         if pages is not None and not Path(pages).is_dir():
             raise ConfigurationError(f"pages: {str(pages)!r} is not a folder")
         allowed_hosts(allow_private)
@@ -86,7 +91,7 @@ class SimpleBrowserTool(Tool):
         if isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0:  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
             raise ConfigurationError(f"cache_bytes: must be 0 or more, not {cache_bytes!r}")
         self._settings: dict[str, Any] = {
-            "search": search,
+            "search": provider or "embedded",
             "allow_private": tuple(allow_private),
             "allow_domains": None if allow_domains is None else tuple(allow_domains),
             "cache_bytes": cache_bytes,

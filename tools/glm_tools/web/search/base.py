@@ -1,14 +1,12 @@
 """What a search back end is: one method, and the hits that it gives.
 
-Does not do: searching (`index.py` searches a folder).
+Does not do: searching (`engines.py` asks services, `glm_tools.web.index` searches a folder).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
-
-from glm_agent.errors import ConfigurationError
 
 
 class SearchError(Exception):
@@ -41,16 +39,3 @@ class SearchProvider(Protocol):
             SearchError: The back end cannot be reached or answers nonsense.
         """
         ...
-
-
-def search_provider(search: str | SearchProvider) -> SearchProvider | None:
-    """The back end that a setting means; None for `embedded`, which the browser has already.
-
-    Raises:
-        ConfigurationError: It is neither a known name nor a back end.
-    """
-    if search == "embedded":
-        return None
-    if isinstance(search, str) or not isinstance(search, SearchProvider):  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
-        raise ConfigurationError(f"search: {search!r} is not known; use 'embedded'")
-    return search
