@@ -47,7 +47,10 @@ IMPURE = {
 }
 HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 # Run by the interpreter of a kernel, which has ipykernel and what it brings along.
-IN_THE_KERNEL = {"inside.py": {"ipykernel", "jupyter_client", "traitlets"}}
+IN_THE_KERNEL = {
+    "inside.py": {"ipykernel", "jupyter_client", "traitlets"},
+    "init.py": {"guard"},  # which lies beside it in a container
+}
 # Run by another server, which is what they are for.
 IN_A_SERVER = {"vllm_tool_parser.py": {"vllm"}, "sglang_detector.py": {"sglang"}}
 # What a package of ours brings along and is imported as well: it comes and goes with it.

@@ -7,18 +7,15 @@ the container ends and the engine removes it, however we ended. Does not do: the
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import json
 import os
 import select
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,9 +24,8 @@ import anyio.to_thread
 
 from ...errors import KernelStartError
 from ...isolation import seccomp
-from ...isolation.guarded import Guarded, describe
+from ...isolation.guarded import describe
 from ...results import Bounds
-from ..places import private_folder
 from .engine import LABEL, connect, telling
 from .image import image_name
 from .init import SOCKET
@@ -251,6 +247,10 @@ class Container:
             self._removal = threading.Thread(target=self._remove)
             self._removal.start()
 
+    def forgotten(self) -> bool:
+        """Whether `close` was called and the engine has nothing of it any more."""
+        return self._removal is not None and not self._removal.is_alive()
+
     async def gone(self) -> None:
         """Wait until the engine has nothing of it any more; after `close`."""
         if self._removal is not None:
@@ -265,36 +265,13 @@ class Container:
 
     def _remove_container(self) -> None:
         from docker.errors import DockerException
-        from requests import RequestException
 
         if self._container is not None:
             # Most often the engine has removed it by itself, or is about to.
-            with contextlib.suppress(DockerException, RequestException):
+            with contextlib.suppress(DockerException, OSError):
                 self._container.remove(force=True, v=True)
 
 
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     path.chmod(0o644)
-
-
-def folders() -> Path:
-    """Where the private folders of this process's containers are; removed when it ends.
-
-    A small process of our own sees to that, also after a kill -9.
-    """
-    return _folders(os.getpid())
-
-
-@lru_cache
-def _folders(owner: int) -> Path:
-    root = private_folder()
-    sweeper = Guarded(["sleep", "infinity"], {"folders": [str(root)]}, [], root / "words")
-
-    def sweep() -> None:
-        if os.getpid() == owner:  # not in a process that we forked
-            anyio.run(sweeper.close)
-            shutil.rmtree(root, ignore_errors=True)
-
-    atexit.register(sweep)
-    return root

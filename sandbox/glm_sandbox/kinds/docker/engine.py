@@ -68,11 +68,10 @@ def engine(seconds: int = SECONDS) -> Generator[Any]:
 def telling(kind: type[Exception], what: str) -> Generator[None]:
     """Raise what the engine complains about as `kind`, in one line."""
     from docker.errors import DockerException
-    from requests import RequestException
 
     try:
         yield
-    except (DockerException, RequestException, OSError) as error:
+    except (DockerException, OSError) as error:
         raise kind(f"{what}: {brief(error)}") from error
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import anyio
@@ -27,6 +26,7 @@ from ..base import OPTIONS, environment
 from ..handed import PRELOAD, HandedLauncher
 from . import container
 from .engine import PING_SECONDS, UNIX, engine
+from .folders import FOLDERS
 from .image import has_image
 
 
@@ -62,7 +62,7 @@ class DockerLauncher(HandedLauncher):
                 "kernels of kind 'docker' run the Python of their image; leave python=None"
             )
         user = new_user() if as_root() else os.getuid()
-        super().__init__(limits, folder, user, Path(tempfile.mkdtemp(dir=container.folders())))
+        super().__init__(limits, folder, user, FOLDERS.take())
         self._containers: list[container.Container] = []
 
     def _launch(self, run: Path, hello: int, listening: list[int]) -> container.Container:
@@ -92,7 +92,7 @@ class DockerLauncher(HandedLauncher):
         )
         seconds = self._limits.start_seconds
         held = container.Container(run / "shown", task, self._words, seconds)
-        self._containers.append(held)
+        self._containers = [*(c for c in self._containers if not c.forgotten()), held]
         return held
 
     async def aclose(self) -> None:
@@ -102,3 +102,4 @@ class DockerLauncher(HandedLauncher):
             containers, self._containers = self._containers, []
             for held in containers:
                 await held.gone()
+            await FOLDERS.give_back(self._private)
