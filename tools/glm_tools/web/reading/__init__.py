@@ -5,7 +5,19 @@ Does not do: fetching (`glm_tools.web.fetch`), running scripts (`glm_tools.web.r
 
 from __future__ import annotations
 
-from .extraction import Link, Page, View, extract
+from .extraction import extract
 from .kinds import kind_of, readable
+from .page import Link, Page, View
+from .worker import ReadError, Readers, ReadTimeout
 
-__all__ = ["Link", "Page", "View", "extract", "kind_of", "readable"]
+__all__ = [
+    "Link",
+    "Page",
+    "ReadError",
+    "ReadTimeout",
+    "Readers",
+    "View",
+    "extract",
+    "kind_of",
+    "readable",
+]

@@ -1,7 +1,9 @@
 """Bytes to text as browsers do it: byte order mark, then header, then meta, then detection.
 
 Labels mean what the WHATWG Encoding Standard (https://encoding.spec.whatwg.org/#names-and-labels)
-says, so `gb2312` is read as GB18030 and `iso-8859-1` as windows-1252. Broken bytes become U+FFFD.
+says, so `gb2312` is read as GB18030 and `iso-8859-1` as windows-1252; `webencodings` has the table.
+Python's codecs for East Asia are narrower than the standard's, so their wider kin are used. Broken
+bytes become U+FFFD.
 """
 
 from __future__ import annotations
@@ -9,43 +11,18 @@ from __future__ import annotations
 import codecs
 import re
 
-_WHATWG = {
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
-    "iso-8859-1": "cp1252",
-    "iso8859-1": "cp1252",
-    "latin1": "cp1252",
-    "latin-1": "cp1252",
-    "l1": "cp1252",
-    "iso-8859-9": "cp1254",
-    "latin5": "cp1254",
-    "iso-8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gb_2312-80": "gb18030",
+import webencodings
+
+_WIDER = {
     "gbk": "gb18030",
-    "x-gbk": "gb18030",
-    "chinese": "gb18030",
-    "big5": "big5hkscs",
-    "big5-hkscs": "big5hkscs",
-    "x-x-big5": "big5hkscs",
     "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "windows-31j": "cp932",
-    "ms_kanji": "cp932",
     "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949",
-    "korean": "cp949",
-    "x-mac-roman": "mac_roman",
-    "unicode": "utf-16-le",
-    "utf-16": "utf-16-le",
+    "big5": "big5hkscs",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+    "x-user-defined": "cp1252",
+    "replacement": "cp1252",  # withdrawn because of attacks on scripts, which nothing runs here
 }
-# Everything else must be one of these: Python also knows codecs such as utf-7 and unicode_escape.
-_KNOWN = re.compile(
-    r"utf-(8|16-[bl]e)|iso8859-\d+|cp\d+|koi8-[ru]|mac-\w+|gb18030|big5hkscs|euc_jp|iso2022_jp"
-)
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -69,12 +46,10 @@ def decode(data: bytes, content_type: str = "") -> tuple[str, str]:
 
 def _codec(label: str) -> str:
     """Python's name for a charset label, empty if it is none that a page may use."""
-    label = label.strip().lower()
-    try:
-        name = codecs.lookup(_WHATWG.get(label, label)).name
-    except (LookupError, ValueError):
+    encoding = webencodings.lookup(label)
+    if encoding is None:
         return ""
-    return name if _KNOWN.fullmatch(name) else ""
+    return codecs.lookup(_WIDER.get(encoding.name, encoding.codec_info.name)).name
 
 
 def _from_header(content_type: str) -> str:
@@ -97,8 +72,9 @@ def _detect(data: bytes) -> str:
         return "utf-16-be"
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
+    except UnicodeDecodeError as error:
+        if error.start >= len(data) - 3 and error.end == len(data):
+            return "utf-8"  # cut off within a character
     else:
         return "utf-8"
     from charset_normalizer import from_bytes

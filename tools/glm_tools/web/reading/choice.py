@@ -1,0 +1,88 @@
+"""Which blocks of a page are its main text: what navigation and other furniture are not.
+
+Boosted trees, fitted on pages with known main text (`training/reading.py`), estimate for each block
+how much of it belongs to the main text. Of all sets of the likeliest blocks, the one with the best
+expected F1 is kept: on a page where much is uncertain that is a larger set.
+
+Does not do: knowing languages; what the trees weigh is shape, place and the names of elements.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from . import second
+from .blocks import Block
+from .features import features
+from .meta import Known
+
+# A node is (feature, threshold, node where at most the threshold, node above it); a leaf a number.
+_Node = tuple[int, float, "int | float", "int | float"]
+
+_TREES = Path(__file__).with_name("trees.json")
+_MOST_BLOCKS = 20_000
+
+
+def main_blocks(blocks: Sequence[Block], known: Known, source: str = "") -> list[Block]:
+    """The blocks of the main text in their order; all of them if there are too many to tell.
+
+    `source` is the HTML, for a second opinion on articles.
+    """
+    if len(blocks) > _MOST_BLOCKS:
+        return list(blocks)
+    shares = [_share(row) for row in features(blocks, known)]
+    words = [block.words for block in blocks]
+    kept = chosen(shares, words)
+    if source and second.looks_like_article([blocks[n] for n in kept], known):
+        theirs = second.opinion(source, blocks)
+        if theirs and (both := second.combined(shares, theirs, kept, words)):
+            kept = chosen(both, words)
+    return [blocks[n] for n in kept]
+
+
+def chosen(shares: Sequence[float], words: Sequence[int]) -> list[int]:
+    """The indexes, in order, of the set with the best expected F1.
+
+    With the blocks sorted by their share of main text, F1 of the first k is expected to be twice
+    their main words, divided by their words and the main words of the whole page.
+    """
+    order = sorted(range(len(shares)), key=lambda n: -shares[n])
+    whole = sum(share * count for share, count in zip(shares, words, strict=True))
+    best, best_score, hit, taken = 0, -1.0, 0.0, 0
+    for place, n in enumerate(order, 1):
+        hit += shares[n] * words[n]
+        taken += words[n]
+        score = 2 * hit / (taken + whole) if taken else 0.0
+        if score >= best_score:
+            best, best_score = place, score
+    return sorted(order[:best])
+
+
+def _share(row: Sequence[float]) -> float:
+    total = 0.0
+    for tree in _trees():
+        at: int | float = 0
+        while isinstance(at, int):
+            feature, threshold, low, high = tree[at]
+            at = low if row[feature] <= threshold else high
+        total += at
+    return 1 / (1 + math.exp(-total))
+
+
+@cache
+def _trees() -> list[list[_Node]]:
+    return [
+        [(feature, threshold, low, high) for feature, threshold, low, high in tree]
+        for tree in json.loads(_TREES.read_text("utf-8"))["trees"]
+    ]
+
+
+def ready() -> None:
+    """Load what takes long to load, so that the first page's time is not spent on it."""
+    import trafilatura  # noqa: F401 # `second.py` uses it
+
+    _trees()
