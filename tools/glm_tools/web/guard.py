@@ -156,9 +156,7 @@ class Guard:
         thread.start()
         thread.join(deadline.left())
         if failed:
-            if isinstance(failed[0], OSError | UnicodeError | ValueError):
-                raise OSError(f"{host} cannot be resolved: {failed[0]}") from failed[0]
-            raise failed[0]
+            raise OSError(f"{host} cannot be resolved: {failed[0]}") from failed[0]
         if not answer:
             raise FetchTimeout(f"{host} was not resolved in time")
         return answer[0]
