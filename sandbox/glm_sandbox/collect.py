@@ -84,6 +84,11 @@ class Collector:
         )
         self.line(text)
 
+    def too_large(self, count: int) -> None:
+        """Note messages that were too large to be received."""
+        self._images_left += count
+        self.line(f"[{count} output{'s' if count > 1 else ''} too large to be shown]")
+
     def line(self, text: str) -> None:
         """Add text that begins and ends a line."""
         self._blocks.append(_Shown(self._cut(text)))

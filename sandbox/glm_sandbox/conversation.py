@@ -22,6 +22,8 @@ LOST_IDLE = (
     5.0  # seconds without any message after the reply: the idle was lost, the channel broken
 )
 
+LOST_LINE = 1.0  # seconds after which a line that broke off is no longer the sign of a death
+
 Ending = Literal["done", "late", "died", "broken"]
 
 
@@ -81,6 +83,8 @@ class Conversation:
                     return "done"
             elif self.reply is not None and now - heard >= LOST_IDLE:
                 return "broken"
+            elif self._channels.lost and now - heard >= LOST_LINE:
+                return "broken" if await self._launcher.ended() is None else "died"
             if now >= deadline:
                 return "late"
             if now - look >= LOOK:
@@ -103,6 +107,9 @@ class Conversation:
                 self._take(name, message)
 
     def _take(self, channel: str, message: Mapping[str, Any]) -> bool:
+        if message.get("msg_type") == "dropped" and "header" not in message:
+            self._collector.too_large(int(message["count"]))
+            return True
         parent: object = message.get("parent_header")
         content = cast("object", message.get("content"))
         if not isinstance(parent, dict) or not isinstance(content, dict):

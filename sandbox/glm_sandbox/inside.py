@@ -68,7 +68,7 @@ from traitlets import default
 HEAD = max(1_000_000, 2 * int(os.environ.pop("GLM_SANDBOX_OUTPUT", "0")))  # characters a cell
 TAIL = HEAD // 5
 LONGEST = 2_000_000  # characters of one string in a message
-LONGEST_IMAGE = 32_000_000
+LONGEST_IMAGE = 12_000_000
 
 
 class Ledger:

@@ -70,9 +70,14 @@ class Channels(ABC):
     async def receive(self, seconds: float) -> list[tuple[str, dict[str, Any]]]:
         """Messages that are there within `seconds`, as ("shell" or "iopub", message).
 
-        Those with a wrong signature, too large or otherwise unreadable are dropped; an empty
-        list says that the time is over.
+        Those with a wrong signature or otherwise unreadable are empty dictionaries. Those that
+        were too large are left out; {"msg_type": "dropped", "count": N} on "iopub" says so.
         """
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone for good, so that nothing more will come."""
+        return False
 
     @abstractmethod
     def close(self) -> None:
