@@ -103,18 +103,26 @@ class HandedLauncher(Launcher):
         """A new kernel process, with the files of the one before."""
         from ..channels import connect
 
+        await self.launch()
+        self._channels = connect(self.connection)
+        return self._channels
+
+    async def launch(self, again: bool = False) -> None:
+        """As `start`, without a line to the kernel; who wants one finds `connection`.
+
+        Args:
+            again: At the same sockets with the same key as before, for clients that stay.
+
+        Raises:
+            KernelStartError: it does not come up.
+        """
         await self.stop()
         deadline = time.monotonic() + self._limits.start_seconds
-        self._starts += 1
-        run = self._private / str(self._starts)
+        if not (again and self._starts):
+            self._starts += 1
+            self.connection = self._new_connection()
+        run = self._run
         run.mkdir(mode=0o700)
-        self.connection = {
-            "transport": "ipc",
-            "ip": str(run / "k"),
-            "key": secrets.token_hex(32),
-            "signature_scheme": "hmac-sha256",
-            **{f"{name}_port": number for number, name in enumerate(_CHANNELS, 1)},
-        }
         with contextlib.ExitStack() as stack:
             ours, theirs = socket.socketpair()
             stack.callback(ours.close)
@@ -133,8 +141,24 @@ class HandedLauncher(Launcher):
                 raise KernelStartError(f"cannot start a kernel process: {error}") from error
             theirs.close()
             await self._meet(ours, deadline)
-        self._channels = connect(self.connection)
-        return self._channels
+
+    @property
+    def _run(self) -> Path:
+        return self._private / str(self._starts)
+
+    def _new_connection(self) -> dict[str, Any]:
+        return {
+            "transport": "ipc",
+            "ip": str(self._run / "k"),
+            "key": secrets.token_hex(32),
+            "signature_scheme": "hmac-sha256",
+            **{f"{name}_port": number for number, name in enumerate(_CHANNELS, 1)},
+        }
+
+    @property
+    def status(self) -> int | None:
+        """The exit status of the process, None while it runs."""
+        return None if self._held is None else self._held.poll()
 
     async def _meet(self, hello: socket.socket, deadline: float) -> None:
         """Take in the kernel's process id and the handle of its files, and fill them."""
