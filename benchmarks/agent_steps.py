@@ -1,10 +1,12 @@
 """Time to the first token at each step of an agent's run: does it grow with the run?
 
-    python benchmarks/agent_steps.py [--small] [--steps 30] [--observation 1000] [--device cpu]
+    python benchmarks/agent_steps.py [--small] [--layers 8] [--steps 30] [--observation 1000]
+                                     [--every 1] [--device cpu] [--write]
 
-The model is a GLM of about 50 million random weights (`--small`: 1 million, 6 steps of about 100
-tokens), with the embedded model's tokenizer. Each step appends a reply and an observation, and asks
-for the next reply, as an agent does. The same conversation is put to
+The model is a GLM of 52 million random weights in 8 layers (`--layers 5`: 34 million; `--small`: 1
+million, 6 steps of about 100 tokens), with the embedded model's tokenizer. Each step appends a
+reply and an observation, and asks for the next reply, as an agent does. The same conversation is
+put to
 
 - glm-agent: `TransformersModel`, which keeps what it computed;
 - plain generate: the whole history rendered, encoded and read at each step, as the GLM-4 demo's
@@ -12,6 +14,11 @@ for the next reply, as an agent does. The same conversation is put to
 - smolagents' TransformersModel, where smolagents is installed.
 
 It is about the time of a step, so what the random model says does not matter. Prompt lookup is off.
+
+The others keep nothing from step to step, so a step costs them the same whatever went before:
+`--every 5` asks them at steps 1, 5, 10, … alone. glm-agent takes all steps.
+
+`--write` keeps the numbers in benchmarks/results/agent_steps.json and draws docs/agent_steps.svg.
 """
 
 from __future__ import annotations
@@ -23,9 +30,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from reporting.pictures import draw
+from reporting.record import keep, machine, versions
 
 from glm_agent import Assistant, Message, Observation, Settings, System, Transcript, Usage, User
 from glm_agent.models import Reply, Request, TransformersModel
@@ -39,11 +49,11 @@ REPLY = 16  # tokens of each reply
 
 @dataclass
 class Steps:
-    """What one client took: seconds to the first token, and tokens computed, at each step."""
+    """What one client took: seconds to the first token, and tokens computed, by step from 1."""
 
     name: str
-    seconds: list[float] = field(default_factory=list[float])
-    computed: list[int] = field(default_factory=list[int])
+    seconds: dict[int, float] = field(default_factory=dict[int, float])
+    computed: dict[int, int] = field(default_factory=dict[int, int])
 
 
 class Timed(TransformersModel):
@@ -61,12 +71,12 @@ class Timed(TransformersModel):
             yield item
 
 
-def build(folder: Path, small: bool) -> int:
+def build(folder: Path, small: bool, layers: int) -> int:
     """Write a checkpoint; how many weights it has."""
     import torch
     from transformers import GlmConfig, GlmForCausalLM
 
-    width, layers, heads, inner = (128, 4, 4, 256) if small else (768, 8, 12, 2048)
+    width, layers, heads, inner = (128, 4, 4, 256) if small else (768, layers, 12, 2048)
     for file in embedded_folder().glob("*token*"):
         shutil.copy(file, folder)
     shutil.copy(embedded_folder() / "chat_template.jinja", folder)
@@ -119,7 +129,7 @@ async def ours(folder: Path, options: argparse.Namespace) -> tuple[Steps, list[l
     asked: list[list[Message]] = []
     transcript = Transcript([System("You are an agent."), User("Find out about the weather.")])
     settings = Settings(max_tokens=REPLY, temperature=0)
-    for step in range(options.steps):
+    for step in range(1, options.steps + 1):
         asked.append(list(transcript))
         started = time.perf_counter()
         reply: Any = None
@@ -128,15 +138,19 @@ async def ours(folder: Path, options: argparse.Namespace) -> tuple[Steps, list[l
         if not isinstance(reply, Reply):
             raise TypeError("the model gave no reply")
         usage: Usage = reply.usage
-        steps.seconds.append(model.first - started)
-        steps.computed.append(usage.computed_tokens - usage.completion_tokens + 1)
+        steps.seconds[step] = model.first - started
+        steps.computed[step] = usage.computed_tokens - usage.completion_tokens + 1
         transcript.append(reply.message)
         transcript.append(Observation(observation(encoder, options.observation, step)))
     await model.aclose()
     return steps, asked
 
 
-def plain(folder: Path, asked: list[list[Message]], options: argparse.Namespace) -> Steps:
+Asked = dict[int, list[Message]]
+"""What the others are asked, by step."""
+
+
+def plain(folder: Path, asked: Asked, options: argparse.Namespace) -> Steps:
     """Everything rendered, encoded and read again at each step, with transformers' generate."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -158,7 +172,7 @@ def plain(folder: Path, asked: list[list[Message]], options: argparse.Namespace)
     loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model = loaded.to(options.device)
     steps = Steps("plain generate")
-    for messages in asked:
+    for step, messages in asked.items():
         first = First()
         started = time.perf_counter()
         inputs = tokenizer.apply_chat_template(
@@ -168,12 +182,12 @@ def plain(folder: Path, asked: list[list[Message]], options: argparse.Namespace)
             return_dict=True,
         ).to(options.device)
         model.generate(**inputs, max_new_tokens=REPLY, do_sample=False, streamer=first)
-        steps.seconds.append(first.times[1] - started)
-        steps.computed.append(inputs["input_ids"].shape[1])
+        steps.seconds[step] = first.times[1] - started
+        steps.computed[step] = inputs["input_ids"].shape[1]
     return steps
 
 
-def smolagents(folder: Path, asked: list[list[Message]], options: argparse.Namespace) -> Steps:
+def smolagents(folder: Path, asked: Asked, options: argparse.Namespace) -> Steps:
     """The same through smolagents' TransformersModel; ImportError where it is not installed."""
     import smolagents.models as theirs  # type: ignore[import-not-found]
 
@@ -181,7 +195,7 @@ def smolagents(folder: Path, asked: list[list[Message]], options: argparse.Names
         model_id=str(folder), device_map=options.device, torch_dtype="float32", max_new_tokens=REPLY
     )
     steps = Steps("smolagents")
-    for messages in asked:
+    for step, messages in asked.items():
         started = time.perf_counter()
         given = [
             theirs.ChatMessage(
@@ -192,10 +206,10 @@ def smolagents(folder: Path, asked: list[list[Message]], options: argparse.Names
         ]
         stream = model.generate_stream(given, do_sample=False)
         first = next(stream)
-        steps.seconds.append(time.perf_counter() - started)
+        steps.seconds[step] = time.perf_counter() - started
         for _ in stream:
             pass
-        steps.computed.append(first.token_usage.input_tokens)
+        steps.computed[step] = first.token_usage.input_tokens
     return steps
 
 
@@ -212,15 +226,29 @@ def show(clients: list[Steps]) -> None:
     """The table, and the ratios at the last step."""
     print("        " + "".join(f"{client.name:>28}" for client in clients))
     print("  step  " + f"{'tokens read':>14}{'first token':>14}" * len(clients))
-    count = len(clients[0].seconds)
-    shown = sorted({0, count - 1, *range(4, count, 5)})
-    for step in shown:
-        cells = [f"{c.computed[step]:>14,}{c.seconds[step] * 1000:>11,.1f} ms" for c in clients]
-        print(f"{step + 1:6}  " + "".join(cells))
     first, *others = clients
+    count = len(first.seconds)
+    for step in sorted({1, count, *range(5, count, 5)}):
+        cells = [
+            f"{c.computed[step]:>14,}{c.seconds[step] * 1000:>11,.1f} ms"
+            if step in c.seconds
+            else " " * 28
+            for c in clients
+        ]
+        print(f"{step:6}  " + "".join(cells))
     for client in others:
-        ratio = client.seconds[-1] / first.seconds[-1]
+        ratio = client.seconds[count] / first.seconds[count]
         print(f"at step {count}, {client.name} takes {ratio:.1f} times as long as {first.name}")
+    if count > 2:
+        # The first step also reads the instructions.
+        growth = first.seconds[count] / first.seconds[2]
+        print(f"{first.name}'s step {count} takes {growth:.1f} times as long as its step 2", end="")
+        print(
+            "".join(
+                f"; {c.name}'s {c.seconds[count] / c.seconds[1]:.0f} times its first"
+                for c in others
+            )
+        )
 
 
 def main(arguments: list[str] | None = None) -> list[Steps]:
@@ -229,17 +257,27 @@ def main(arguments: list[str] | None = None) -> list[Steps]:
     parser.add_argument("--small", action="store_true", help="1 M weights, 6 steps of 100 tokens")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--observation", type=int, help="tokens of an observation")
+    parser.add_argument("--every", type=int, default=1, help="which steps the others are asked")
+    parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--write", action="store_true", help="keep the numbers and draw them")
     options = parser.parse_args(arguments)
     options.steps = options.steps or (6 if options.small else 30)
     options.observation = options.observation or (100 if options.small else 1000)
+    print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        weights = build(folder, options.small)
+        weights = build(folder, options.small, options.layers)
         print(
             f"{weights / 1e6:.1f} M weights in float32 on {options.device}, {options.steps} steps"
         )
-        steps, asked = asyncio.run(ours(folder, options))
+        steps, all_asked = asyncio.run(ours(folder, options))
+        last = len(all_asked)
+        asked = {
+            step: messages
+            for step, messages in enumerate(all_asked, 1)
+            if step in (1, last) or step % options.every == 0
+        }
         clients = [steps]
         others: tuple[Callable[..., Steps], ...] = (plain, smolagents)
         for client in others:
@@ -250,6 +288,16 @@ def main(arguments: list[str] | None = None) -> list[Steps]:
                 continue
             # Said at once: on a slow machine the next client may take long.
             show(clients)
+    if options.write:
+        keep(
+            "agent_steps",
+            {
+                "versions": versions("glm-agent", "torch", "transformers", "smolagents"),
+                "weights": weights,
+                "clients": [asdict(client) for client in clients],
+            },
+        )
+        draw("agent_steps")
     return clients
 
 

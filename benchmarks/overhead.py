@@ -31,6 +31,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reporting.pictures import draw
 from reporting.record import keep, machine, versions
 
 PARTS = Path(__file__).resolve().parent / "overhead_parts"
@@ -201,6 +202,7 @@ def main(arguments: list[str] | None = None) -> list[Result]:
         shown = [{**asdict(r), "spent": [round(t, 3) for t in r.spent]} for r in results]
         names = ("glm-agent", "httpx", "openai-agents", "smolagents", "pydantic-ai-slim")
         keep("overhead", {"versions": versions(*names), "results": shown})
+        draw("overhead")
     return results
 
 

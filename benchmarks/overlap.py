@@ -25,6 +25,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from reporting.pictures import draw
 from reporting.record import keep, machine
 
 from glm_agent import Agent, CallReady, CallStarted, Observed, ScriptedModel, tool
@@ -156,6 +157,7 @@ def main(arguments: list[str] | None = None) -> list[Step]:
     if options.write:
         shown = [{**asdict(step), "saved": step.saved} for step in steps]
         keep("overlap", {"rate": options.rate, "tool": options.tool, "steps": shown})
+        draw("overlap")
     return steps
 
 

@@ -4,14 +4,16 @@ One connection pool per event loop, kept until `aclose` or the end of the loop. 
 given URL and nowhere else: redirects are not followed, and a server on this machine is never
 asked through a proxy.
 
-Does not do: knowing what is in a request (`completions.py`, `chat.py`), retrying.
+A request is sent again only where the server has not begun it: the connection that was kept open
+turned out to be closed, or the server says 429 or 503 and to come back in a moment.
+
+Does not do: knowing what is in a request (`completions.py`, `chat.py`), retrying one that may have
+run.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -21,7 +23,8 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio.lowlevel
 import httpx2
 
-from ..errors import ModelLoadError, ServerError
+from ..errors import ServerError
+from .address import checked_url, find_key, is_local
 from .sse import DataLines
 
 if TYPE_CHECKING:
@@ -32,6 +35,10 @@ MODELS_SECONDS = 10.0
 STALE_SECONDS = 0.5
 KEEP_SECONDS = 4.0
 """How long an idle connection is kept: less than the 5 s of uvicorn, which serves most of them."""
+TRIES = 3
+"""How often a request is sent to a server that asks to come back."""
+MAX_WAIT = 5.0
+"""How many seconds it may ask for; a longer wait is the caller's to decide."""
 MAX_BODY = 8 * 2**20
 """How many bytes of one whole answer are read."""
 MAX_STREAM = 64 * 2**20
@@ -60,13 +67,13 @@ class Transport:
     """
 
     def __init__(self, base_url: str, api_key: str | None, timeout: float | None) -> None:
-        url = _checked(base_url)
+        url = checked_url(base_url)
         self.base = str(url).rstrip("/")
         self.where = str(url.copy_with(username=None, password=None)).rstrip("/")
         self._timeout = httpx2.Timeout(timeout, connect=CONNECT_SECONDS, pool=None)
-        self._local = _is_local(url.host)
+        self._local = is_local(url.host)
         self._secure = url.scheme == "https"
-        key = _key(api_key, trusted=self._local or self._secure)
+        key = find_key(api_key, trusted=self._local or self._secure)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._urls: dict[str, httpx2.URL] = {}
         self._clients: anyio.lowlevel.RunVar[
@@ -158,7 +165,7 @@ class Transport:
             headers=_POST_HEADERS,
         )
         with self._errors():
-            response = await _send(client, request)
+            response = await _send_patiently(client, request)
         try:
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if response.status_code != 200:
@@ -304,6 +311,29 @@ async def _close_with_loop(client: httpx2.AsyncClient) -> AsyncGenerator[None, N
         await client.aclose()
 
 
+async def _send_patiently(client: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Response:
+    """Send, and again when the server says that it took nothing yet and when it will."""
+    for _ in range(TRIES - 1):
+        response = await _send(client, request)
+        wait = _wait_for(response)
+        if wait is None:
+            return response
+        await response.aclose()
+        await anyio.sleep(wait)
+    return await _send(client, request)
+
+
+def _wait_for(response: httpx2.Response) -> float | None:
+    """After how many seconds to send once more; None where not to."""
+    if response.status_code not in (429, 503):
+        return None
+    try:
+        wait = float(response.headers.get("retry-after", ""))
+    except ValueError:  # none, or a date
+        return None
+    return wait if 0 <= wait <= MAX_WAIT else None
+
+
 async def _send(client: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Response:
     """Send, a second time if the server had just closed the connection that was kept open.
 
@@ -328,41 +358,6 @@ async def _read(response: httpx2.Response) -> str:
         if room <= 0:
             break
     return b"".join(chunks).decode(response.encoding or "utf-8", "replace")
-
-
-def _checked(base_url: str) -> httpx2.URL:
-    try:
-        url = httpx2.URL(base_url.strip())
-    except (httpx2.InvalidURL, TypeError) as error:
-        raise ModelLoadError(f"{base_url!r} is not a URL: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ModelLoadError(
-            f"{base_url!r} is not a server's URL, such as http://127.0.0.1:8000/v1"
-        )
-    if url.query or url.fragment:
-        raise ModelLoadError(f"{base_url!r}: give the URL without what follows ? or #")
-    path = re.sub(r"/(chat/)?completions/?$|/models/?$", "", url.path).rstrip("/")
-    return url.copy_with(path=path or "/v1")
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _key(given: str | None, *, trusted: bool) -> str:
-    """The API key. A key meant for another service is not sent over plain HTTP to a network."""
-    key = given if given is not None else os.environ.get("GLM_AGENT_API_KEY")
-    if key is None and trusted:
-        key = os.environ.get("OPENAI_API_KEY")
-    key = (key or "").strip()
-    if not key.isascii() or not key.isprintable():
-        raise ModelLoadError("the API key has characters that no header can hold; check it")
-    return key
 
 
 def _message(value: Any) -> str:

@@ -304,6 +304,44 @@ class TestConnections:
         assert "broke the connection" in await failure(server.url)
         assert len(server.bodies("/completions")) == 2
 
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_a_server_that_asks_to_come_back(self, server, status: int) -> None:
+        """RFC 9110, 10.2.3: it has not taken the request, so sending it again is safe."""
+        busy = iter([True, True, False])
+
+        def answer(x: Exchange) -> None:
+            if next(busy):
+                x.json({"error": "busy"}, status, Retry_After="0")
+            else:
+                x.sse(FINAL)
+
+        server.on("/completions", answer)
+        model = OpenAICompatibleModel(server.url, mode="completions")
+        assert (await reply_of(model)).text == "Hi"
+        assert len(server.bodies("/completions")) == 3
+        await model.aclose()
+
+    @pytest.mark.parametrize(
+        ("status", "after", "sent"),
+        [
+            (429, "0", 3),  # not for ever
+            (429, "60", 1),  # not for long
+            (429, "nan", 1),
+            (429, "-1", 1),
+            (429, "Mon, 23 Nov 2026 12:00:00 GMT", 1),
+            (500, "0", 1),  # it may have begun
+            (400, "0", 1),
+        ],
+    )
+    async def test_and_when_it_is_not_asked_again(self, server, status, after, sent) -> None:
+        server.on("/completions", lambda x: x.json({"error": "no"}, status, Retry_After=after))
+        model = OpenAICompatibleModel(server.url, "m", mode="completions")
+        model._completions._traits.way = (False, 0)  # the one way to ask
+        with pytest.raises(ServerError):
+            await reply_of(model)
+        assert len(server.bodies("/completions")) == sent
+        await model.aclose()
+
     async def test_leaving_the_stream_hangs_up(self, server) -> None:
         left = anyio.Event()
         token = anyio.lowlevel.current_token()
