@@ -18,7 +18,7 @@ HEAVY = (
     "zmq",
     "mcp",
     "requests",
-    "bs4",
+    "lxml",
     "httpx2",
     "click",
     "rich",

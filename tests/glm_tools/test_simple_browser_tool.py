@@ -110,7 +110,7 @@ async def test_settings_are_checked_at_once(settings: dict[str, Any], message: s
 async def test_offering_it_costs_nothing() -> None:
     code = (
         "import sys; from glm_tools.simple_browser import SimpleBrowserTool; SimpleBrowserTool(); "
-        "print(sorted({'urllib3', 'bs4', 'lxml', 'sqlite3', 'torch'} & set(sys.modules)))"
+        "print(sorted({'urllib3', 'trafilatura', 'lxml', 'sqlite3', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
