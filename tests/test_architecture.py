@@ -58,6 +58,7 @@ BROUGHT_ALONG = {
     "pydantic_core": "pydantic",
     "zmq": "jupyter-client",
     "tornado": "jupyter-client",
+    "traitlets": "jupyter-client",
     "tokenizers": "transformers",
     "safetensors": "transformers",
     "huggingface_hub": "transformers",

@@ -17,7 +17,7 @@ import signal
 from typing import Any, ClassVar, cast
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Bool, Float, Int, Unicode
 
 from .kinds import launcher_for
@@ -91,7 +91,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end."""
-        while (status := await self.poll()) is None:
+        while (status := await self.poll()) is None:  # noqa: ASYNC110 (a process)
             await asyncio.sleep(0.05)
         self._launched = False
         return status

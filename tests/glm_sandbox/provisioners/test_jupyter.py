@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import unittest
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jupyter_kernel_test
 import pytest
@@ -16,9 +16,7 @@ KINDS = ["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
 
 
 @pytest.fixture(params=KINDS)
-def spec(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def spec(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a kernel spec whose notebooks run in the sandbox."""
     kind: str = request.param
     reason = launcher_class(kind).unavailable()
@@ -40,9 +38,10 @@ def spec(
     (folder / "kernel.json").write_text(json.dumps(written))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    yield name
+    return name
 
 
+@pytest.mark.slow
 def test_jupyter_s_own_tests_of_kernels_pass(spec: str):
     class Tests(jupyter_kernel_test.KernelTests):
         kernel_name = spec
@@ -50,19 +49,19 @@ def test_jupyter_s_own_tests_of_kernels_pass(spec: str):
         file_extension = ".py"
         code_hello_world = "print('hello, world')"
         code_stderr = "import sys; print('test', file=sys.stderr)"
-        completion_samples = [{"text": "zi", "matches": {"zip"}}]
-        complete_code_samples = ["1", "print('hello, world')", "def f(x):\n  return x*2\n\n\n"]
-        incomplete_code_samples = ["print('''hello", "def f(x):\n  x*2"]
-        invalid_code_samples = ["import = 7q"]
+        completion_samples = ({"text": "zi", "matches": {"zip"}},)
+        complete_code_samples = ("1", "print('hello, world')", "def f(x):\n  return x*2\n\n\n")
+        incomplete_code_samples = ("print('''hello", "def f(x):\n  x*2")
+        invalid_code_samples = ("import = 7q",)
         code_page_something = "zip?"
         code_generate_error = "raise"
-        code_execute_result = [{"code": "1+2+3", "result": "6"}]
-        code_display_data = [
+        code_execute_result = ({"code": "1+2+3", "result": "6"},)
+        code_display_data = (
             {
                 "code": "from IPython.display import HTML, display; display(HTML('<b>test</b>'))",
                 "mime": "text/html",
-            }
-        ]
+            },
+        )
         code_inspect_sample = "zip"
         code_history_pattern = ""
         supported_history_operations = ()
@@ -93,7 +92,8 @@ def test_a_notebook_is_in_the_sandbox_and_stays_connected_over_a_restart(spec: s
         route = "import socket; print(socket.socket().connect_ex(('192.0.2.1', 9)) > 0)"
         assert said(route) == "True\n"
         said("x = 1; open('kept', 'w').write('数')")
-        folder = Path(manager.provisioner._launcher._private)
+        provisioner: Any = manager.provisioner
+        folder = Path(provisioner._launcher._private)
         assert folder.is_dir()
         manager.restart_kernel(now=True)
         client.wait_for_ready(timeout=120)
