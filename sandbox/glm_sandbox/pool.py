@@ -29,7 +29,8 @@ class KernelPool:
     Args:
         kind: Where they run (`KINDS`). "auto" is the strongest isolation that there is here;
             "local" a plain process of this user, without isolation.
-        warm: How many started kernels to hold ready; works inside `async with` only.
+        warm: How many started kernels, with numpy, pandas and pyplot imported, to hold ready;
+            works inside `async with` only.
         limits: Bounds of each kernel.
         python: The kernels' interpreter; None for this process's own.
 
@@ -54,19 +55,22 @@ class KernelPool:
         self._given: set[Kernel] = set()
         self._closed = False
 
-    def claim(self, folder: Path | str | None = None) -> Kernel:
+    def claim(self, folder: Path | str | None = None, *, preload: bool = False) -> Kernel:
         """A kernel of one's own, to be closed with `aclose()`; started on first use.
 
         Args:
             folder: An existing or new work folder that stays after closing; None for a temporary
                 one.
+            preload: Also import numpy, pandas and pyplot while it starts, where they are there.
         """
         from .kernel import Kernel
 
         if self._closed:
             raise KernelClosed("the pool is closed; make another")
+        launcher = self._make(self.limits, None if folder is None else Path(folder), self._python)
+        launcher.preload = preload
         kernel = Kernel(
-            self._make(self.limits, None if folder is None else Path(folder), self._python),
+            launcher,
             self.limits,
             on_close=self._given.discard,
         )
@@ -102,7 +106,7 @@ class KernelPool:
             self._ready.append(asyncio.create_task(self._started()))
 
     async def _started(self) -> Kernel:
-        kernel = self.claim()
+        kernel = self.claim(preload=True)
         try:
             await kernel.start()
         except BaseException:
