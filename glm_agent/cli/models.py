@@ -6,6 +6,7 @@ Does not do: loading weights, asking servers.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -79,6 +80,9 @@ def info(model: str | None, context: int | None, batch: int, as_json: bool) -> N
     if fit is not None:
         click.echo()
         click.echo("\n".join(_table(fit)))
+        if fit.plans:
+            click.echo()
+            click.echo("\n".join(_plans(fit)))
 
 
 def _machine(fit: Fit) -> str:
@@ -92,8 +96,22 @@ def _table(fit: Fit) -> list[str]:
     what = "1 conversation" if fit.batch == 1 else f"{fit.batch:,} conversations"
     head = ("", "weights", "KV cache", "computing", "total", "here")
     lines = [head, *(_need(need) for need in fit.needs)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    shown = [f"{what} of {fit.context:,} tokens:"]
+    return [f"{what} of {fit.context:,} tokens:", *_columns(lines)]
+
+
+def _plans(fit: Fit) -> list[str]:
+    """The ways to hold keys and values, one line each."""
+    lines: list[tuple[str, ...]] = [("", "stays", "a pass", "in RAM", "total", "here")]
+    for plan in fit.plans:
+        sizes = (plan.on_device, plan.at_a_time, plan.in_ram, plan.total)
+        here = "fits" if plan.fits else "does not fit"
+        lines.append((plan.form, *(gigabytes(size) if size else "-" for size in sizes), here))
+    return [f"its KV cache, beside weights in {fit.plans[0].format} (kv=):", *_columns(lines)]
+
+
+def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    shown: list[str] = []
     for line in lines:
         cells = [f"{line[0]:<{widths[0]}}"]
         cells += [f"{cell:>{width}}" for cell, width in zip(line[1:-1], widths[1:-1], strict=True)]

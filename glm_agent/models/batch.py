@@ -17,12 +17,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from . import passes
+from .fit import AT_ONCE
 from .kv_store import KvStore
 from .reply import Reply
+from .static import StaticDecoder
 
 if TYPE_CHECKING:
     import torch
@@ -30,11 +33,8 @@ if TYPE_CHECKING:
 MOST = 32
 """Replies at once, unless told otherwise."""
 
-AT_ONCE = 2048
-"""Tokens of prompts that are read in one pass."""
-
 BESIDE = 512
-"""The same where other replies are being written, which wait for it."""
+"""Tokens of prompts in a pass where other replies are being written, which wait for it."""
 
 # A reply waits for another that is just reading what it would read too, if it is this much.
 _WORTH_WAITING = 64
@@ -51,6 +51,7 @@ class Batch:
             reply is let in in any case.
         token_bytes: What a token takes in a cache; 0 where that is not known.
         lookup: Tokens that a reply guesses at once when it runs alone.
+        static: Where replies are decoded, as far as it takes them.
         exhausted: What to say to a reply for which there is no memory, given its tokens.
     """
 
@@ -63,6 +64,7 @@ class Batch:
         room: int | None = None,
         token_bytes: int = 0,
         lookup: int = 0,
+        static: StaticDecoder | None = None,
         exhausted: Callable[[int], str] | None = None,
     ) -> None:
         self._model = model
@@ -71,6 +73,7 @@ class Batch:
         self._room = room
         self._token_bytes = token_bytes
         self._lookup = lookup
+        self._static = static
         self._exhausted = exhausted or _exhausted
         self._waiting: deque[Reply] = deque()
         self._running: list[Reply] = []
@@ -187,15 +190,31 @@ class Batch:
             if reply.reading and left > 0:
                 left -= len(reply.read(left).ids)
                 planned.append(reply)
-        together = [reply for reply in planned if reply.part.cache.packable]
-        alone = [[reply] for reply in planned if not reply.part.cache.packable]
-        return [together, *alone] if together else alone
+        seated: list[Reply] = []
+        together: list[Reply] = []
+        alone: list[list[Reply]] = []
+        for reply in planned:
+            if not reply.packable:
+                alone.append([reply])
+            elif not reply.reading and self._static is not None and self._static.takes(reply.part):
+                seated.append(reply)
+            else:
+                together.append(reply)
+        return [group for group in (seated, together, *alone) if group]
+
+    def _logits(self, replies: Sequence[Reply]) -> torch.Tensor:
+        parts = [reply.part for reply in replies]
+        static = self._static
+        if static is None or any(reply.reading for reply in replies):
+            return passes.run(self._model, parts)
+        logits = static.run(parts) if all(map(static.takes, parts)) else None
+        return passes.run(self._model, parts) if logits is None else logits
 
     def _pass(self, replies: list[Reply]) -> None:
         parts = [reply.part for reply in replies]
         read = False
         try:
-            logits = passes.run(self._model, parts)
+            logits = self._logits(replies)
             read = True
             best = self._best(replies, logits)
         except (RuntimeError, MemoryError) as error:
@@ -246,8 +265,11 @@ class Batch:
     # ── what goes wrong ────────────────────────────────────────────────────────────────────────
 
     def _recover(self, replies: list[Reply], error: RuntimeError | MemoryError) -> None:
-        lost = [r for r in replies if r.cache is not None and not r.cache.sound]
         self._again = True
+        if is_out_of_memory(error) and self._static is not None:
+            with suppress(RuntimeError, MemoryError):
+                self._static.clear()
+        lost = [r for r in self._running if r.cache is not None and not r.cache.sound]
         if not is_out_of_memory(error):
             if len(replies) == 1:
                 self._fail(replies[0], error)

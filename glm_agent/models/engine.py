@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..protocol import Protocol, TokenizerEncoder
+from . import attention
 from .batch import MOST, Batch
 from .kv_store import KvStore
 from .lookup import PromptLookup
 from .reply import Reader, Reply, Work
 from .sampling import Chooser, Sampling
+from .static import StaticDecoder
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +38,8 @@ class Engine:
     `caches` keeps what was computed for the next reply; it starts without room for any. `lookup` is
     how many tokens are guessed at once from the conversation, where replies are greedy. `room` is
     how many bytes running replies may take together, None without a limit; `token_bytes` what a
-    token of them takes, 0 where that is not known. `most` is how many replies run at once.
+    token of them takes, 0 where that is not known. `most` is how many replies run at once. `graphs`
+    is whether replies are decoded by CUDA graphs (`static.py`); None is: on CUDA.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Engine:
     room: int | None = None
     token_bytes: int = 0
     most: int = MOST
+    graphs: bool | None = None
 
     def batch(self) -> Batch:
         """What runs replies together. All of a model's replies belong into one."""
@@ -63,6 +67,7 @@ class Engine:
             room=self.room,
             token_bytes=self.token_bytes,
             lookup=self.lookup,
+            static=self._static(),
             exhausted=self._out_of_memory,
         )
 
@@ -135,6 +140,14 @@ class Engine:
                 raise said.error
         finally:
             batch.close()
+
+    def _static(self) -> StaticDecoder | None:
+        on = self.device.type == "cuda" if self.graphs is None else self.graphs
+        if not on or not attention.is_enabled(self.model):
+            return None
+        # Its block is beside the caches that it is filled from.
+        limit = 2**62 if self.room is None else self.room // 2
+        return StaticDecoder(self.model, limit=limit, widest=self.lookup + 1, graphs=self.graphs)
 
     def _constraint(self, grammar: str) -> Constraint:
         from .constraint import constrainer_for

@@ -23,8 +23,11 @@ _WIDTHS = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2}
 _PACKED = {"int8": 1.0, "fp8": 1.0, "int4": 0.5 + 4 / 64}
 _ROW_SCALE = {"int8": 4, "fp8": 4, "int4": 0}
 
-AT_ONCE: int | None = None
-"""Tokens of a prompt that the engine computes at once; None is the whole prompt."""
+AT_ONCE = 2048
+"""Tokens of prompts that the engine computes at once."""
+
+KV_FORMS = ("plain", "fp8", "offload")
+"""How keys and values can be held: as computed, in a byte a number, or in the RAM beside a GPU."""
 
 LEAST_CONTEXT = 1024
 """A model is not loaded if there is no room for this many tokens."""
@@ -55,13 +58,34 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class KvPlan:
+    """What keys and values take in one of KV_FORMS, in bytes, beside weights in `format`.
+
+    `on_device` is what stays there, `at_a_time` what a pass needs besides, for a layer or two, and
+    `in_ram` what is in the RAM instead. `total` is all that is on the device, weights included.
+    """
+
+    form: str
+    format: str
+    on_device: int
+    at_a_time: int
+    in_ram: int
+    total: int
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
-    """What a model takes in each number format, beside what this machine has."""
+    """What a model takes in each number format, beside what this machine has.
+
+    `plans` are the ways to hold keys and values, beside the widest format whose weights fit.
+    """
 
     context: int
     batch: int
     memory: Memory
     needs: tuple[Need, ...]
+    plans: tuple[KvPlan, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """All fields by name, totals included."""
@@ -70,6 +94,7 @@ class Fit:
             "batch": self.batch,
             "device": asdict(self.memory),
             "formats": [asdict(need) | {"total": need.total} for need in self.needs],
+            "kv": [asdict(plan) for plan in self.plans],
         }
 
 
@@ -87,9 +112,25 @@ def weights_bytes(shape: Shape, form: str, rest: str = "bf16", *, experts: bool 
     return int(packed * _PACKED[form]) + scales + (shape.parameters - packed) * _WIDTHS[rest]
 
 
-def kv_bytes(shape: Shape, tokens: int, form: str = "bf16") -> int:
-    """Bytes of the KV cache for `tokens` tokens; 0 where the shape does not tell."""
-    return (shape.cached or 0) * tokens * _WIDTHS[form]
+def kv_bytes(shape: Shape, tokens: int, form: str = "bf16", kv: str = "plain") -> int:
+    """Bytes that the KV cache for `tokens` tokens takes on the device, passes included.
+
+    `kv` is one of KV_FORMS. 0 where the shape does not tell.
+    """
+    stays, comes, _ = kv_parts(shape, tokens, form, kv)
+    return stays + comes
+
+
+def kv_parts(shape: Shape, tokens: int, form: str, kv: str) -> tuple[int, int, int]:
+    """Bytes of the KV cache that stay on the device, that come there in a pass, that are in RAM."""
+    numbers = (shape.cached or 0) * tokens
+    plain = numbers * _WIDTHS[form]
+    layer = plain // max(shape.layers, 1)
+    if kv == "fp8":
+        return numbers, 2 * layer, 0  # a layer as it is computed with, and on the way there
+    if kv == "offload":
+        return 0, 2 * layer, plain  # one layer's, and the next one's before that one has gone
+    return plain, 0, 0
 
 
 def working_bytes(shape: Shape, tokens: int, batch: int = 1, form: str = "bf16") -> int:
@@ -108,11 +149,13 @@ def need_of(
     rest: str = "bf16",
     weights: int | None = None,
     at_once: int | None = AT_ONCE,
+    kv: str = "plain",
 ) -> Need:
     """What `batch` sequences of `context` tokens take in `form`; `rest` is what is computed in.
 
     `weights` overrides the bytes of the weights, for checkpoints that were quantised before.
-    `at_once` is as AT_ONCE.
+    `at_once` is how many tokens of a prompt are computed at once; None is all of them. `kv` is one
+    of KV_FORMS.
     """
     computed = form if form in _WIDTHS else rest
     if weights is None:
@@ -123,7 +166,7 @@ def need_of(
         return working_bytes(shape, part, batch, computed)
 
     def total(tokens: int) -> int:
-        return weights + kv_bytes(shape, tokens * batch, computed) + working(tokens)
+        return weights + kv_bytes(shape, tokens * batch, computed, kv) + working(tokens)
 
     longest = None
     if shape.cached is not None and shape.working is not None:
@@ -133,7 +176,7 @@ def need_of(
         context,
         batch,
         weights,
-        kv_bytes(shape, context * batch, computed),
+        kv_bytes(shape, context * batch, computed, kv),
         working(context),
         total(context) <= memory.free,
         longest,
@@ -156,7 +199,24 @@ def fit_of(shape: Shape, memory: Memory, context: int, batch: int = 1) -> Fit:
     """What the model takes in each number format. float32 is shown where there is no GPU."""
     forms = FORMATS[1:] if memory.is_gpu else FORMATS
     needs = tuple(need_of(shape, form, memory, context=context, batch=batch) for form in forms)
-    return Fit(context, batch, memory, needs)
+    return Fit(context, batch, memory, needs, _plans(shape, memory, needs))
+
+
+def _plans(shape: Shape, memory: Memory, needs: tuple[Need, ...]) -> tuple[KvPlan, ...]:
+    """The ways to hold keys and values; none where they are all the same to this machine."""
+    if shape.cached is None or not shape.layers:
+        return ()
+    beside = [need for need in needs if need.weights + need.working <= memory.free] or [*needs]
+    need = beside[0]
+    computed = need.format if need.format in _WIDTHS else "bf16"
+    plans: list[KvPlan] = []
+    for form in KV_FORMS:
+        if form == "offload" and not memory.is_gpu:
+            continue  # it is all RAM
+        parts = kv_parts(shape, need.context * need.batch, computed, form)
+        total = need.weights + need.working + parts[0] + parts[1]
+        plans.append(KvPlan(form, need.format, *parts, total, total <= memory.free))
+    return tuple(plans)
 
 
 def check_fit(
@@ -168,17 +228,18 @@ def check_fit(
     quantize: str | None = None,
     context: int | None = None,
     weights: int | None = None,
+    kv: str = "plain",
 ) -> None:
     """Raise `DoesNotFit` if a model is too large for `memory`, with what to do instead.
 
     `dtype` is torch's name. Asked for is room for weights, the KV cache of `context` tokens (of
     LEAST_CONTEXT without one), and LEAST_CONTEXT tokens computed at once: with less than that no
-    run can do. `weights` is as in `need_of`.
+    run can do. `weights` and `kv` are as in `need_of`.
     """
     rest = _NAMES.get(dtype, dtype)
     tokens = context or min(LEAST_CONTEXT, shape.context or LEAST_CONTEXT)
 
-    def need(form: str) -> Need:
+    def need(form: str, kv: str = kv) -> Need:
         ready = weights if form == (quantize or rest) else None
         return need_of(
             shape,
@@ -188,6 +249,7 @@ def check_fit(
             rest=rest,
             weights=ready,
             at_once=LEAST_CONTEXT,
+            kv=kv,
         )
 
     mine = need(quantize or rest)
@@ -196,6 +258,9 @@ def check_fit(
     advice: list[str] = []
     if context is not None and mine.longest is not None and mine.longest >= LEAST_CONTEXT:
         advice.append(f"a context of at most {mine.longest:,} tokens")
+    if kv == "plain":
+        held = [form for form in KV_FORMS[1:] if mine.longest is not None and memory.is_gpu]
+        advice += [f"kv={form!r}" for form in held if need(quantize or rest, form).fits]
     if rest in ("fp32", "fp64") and (half := need("bf16")).fits and quantize is None:
         advice.append(f"dtype='bfloat16' ({gigabytes(half.total)})")
     if quantize is None and weights is None and not shape.experts:

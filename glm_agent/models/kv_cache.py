@@ -8,13 +8,10 @@ Does not do: running the model (`passes.py`), keeping caches from reply to reply
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from . import attention
 from .token_ids import TokenIds
-
-FORMS = ("plain", "fp8", "offload")
-"""How keys and values can be held."""
 
 _ROOM = 256  # tokens; what a layer grows by at least
 
@@ -24,18 +21,27 @@ def with_room(length: int) -> int:
     return length + max(_ROOM, length // 8)
 
 
+class Debt(Protocol):
+    """What somebody else computed for a cache, and has not written into it yet."""
+
+    def pay(self, layers: Sequence[Any], length: int) -> None:
+        """Write into the layers what they lack of the first `length` tokens."""
+        ...
+
+
 class KvCache:
     """A cache for `model`, which is a causal model of transformers. `ids` is what it holds.
 
-    `form` is one of FORMS; where the model's layers are not plain ones, they are
+    `form` is one of `fit.KV_FORMS`; where the model's layers are not plain ones, they are
     transformers' own and lie as they are.
     """
 
     def __init__(self, model: Any, form: str = "plain") -> None:
         self._model = model
-        self._form = form
+        self.form = form
         self._cache: Any = _new_cache(model.config, form)
         self.ids = TokenIds()
+        self._debt: Debt | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -43,6 +49,7 @@ class KvCache:
     @property
     def layers(self) -> Sequence[Any]:
         """The layers, for a pass."""
+        self.settle()
         return self._cache.layers
 
     @property
@@ -71,7 +78,7 @@ class KvCache:
     def nbytes(self) -> int:
         """The memory that it takes, room to grow included."""
         storages: dict[int, int] = {}
-        for layer in self._cache.layers:
+        for layer in self.layers:
             for value in vars(layer).values():
                 if hasattr(value, "untyped_storage"):
                     storage = value.untyped_storage()
@@ -83,13 +90,32 @@ class KvCache:
         """What one token takes."""
         if not self.croppable:
             return self.nbytes / max(len(self.ids), 1)
-        buffers = [buffer for layer in self._cache.layers for buffer in layer.buffers]
+        buffers = [buffer for layer in self.layers for buffer in layer.buffers]
         return sum(buffer.nbytes / buffer.shape[-2] for buffer in buffers)
+
+    def owe(self, debt: Debt) -> None:
+        """Take `ids` that were added here as held, though only `debt` has their keys and values."""
+        self._debt = debt
+
+    def settle(self) -> None:
+        """Have what is owed written into the layers. A failure leaves the cache not `sound`."""
+        debt, self._debt = self._debt, None
+        if debt is None or self._cache is None:
+            return
+        try:
+            debt.pay(self._cache.layers, len(self.ids))
+        except BaseException:
+            self._cache = None
+            raise
 
     def crop(self, length: int) -> None:
         """Keep the first `length` tokens."""
         if (surplus := len(self.ids) - length) > 0:
-            self._cache.crop(-surplus)
+            if self.croppable:
+                for layer in self._cache.layers:
+                    layer.keep(length)
+            else:
+                self._cache.crop(-surplus)
             self.ids.crop(length)
 
     def rewind(self) -> None:
@@ -107,9 +133,9 @@ class KvCache:
 
     def branch(self, length: int) -> KvCache:
         """A cache of the first `length` tokens, with memory of its own."""
-        twin = KvCache(self._model, self._form)
+        twin = KvCache(self._model, self.form)
         twin.ids = self.ids.first(length)
-        twin._cache.layers = [layer.copy(length) for layer in self._cache.layers]
+        twin._cache.layers = [layer.copy(length) for layer in self.layers]
         return twin
 
 

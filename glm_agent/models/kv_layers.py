@@ -25,7 +25,7 @@ _LARGEST, _HEADROOM = torch.finfo(torch.float8_e4m3fn).max, 2.0
 
 
 class GrowingLayer(DynamicLayer):
-    """Keys and values in buffers with room behind; `form` is one of `kv_cache.FORMS`."""
+    """Keys and values in buffers with room behind; `form` is one of `fit.KV_FORMS`."""
 
     def __init__(self, form: str = "plain") -> None:
         super().__init__()

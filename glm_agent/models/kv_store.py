@@ -37,7 +37,7 @@ class _Kept:
 class KvStore:
     """Keeps caches of one model. `budget` is in bytes; with 0 nothing is kept.
 
-    `form` is how keys and values are held, as in `kv_cache`.
+    `form` is how keys and values are held, one of `fit.KV_FORMS`.
     """
 
     def __init__(self, budget: int, form: str = "plain") -> None:

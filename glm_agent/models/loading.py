@@ -204,11 +204,13 @@ def load_engine(
     protocol: str | Protocol | None,
     quantize: str | None = None,
     context: int | None = None,
+    kv: str = "plain",
 ) -> Engine:
     """Load weights and tokenizer. Raises `ModelLoadError`.
 
     `quantize` packs the weights (`quantize.py`). `context` is how many tokens there must be room
-    for, and the most that the engine takes; None is the model's own.
+    for, and the most that the engine takes; None is the model's own. `kv` is how keys and values
+    will be held (`fit.KV_FORMS`).
     """
     check_quantize(quantize)
     if context is not None and context < 1:
@@ -222,7 +224,9 @@ def load_engine(
         packing = quantization(quantize, source.where, config, place, number)
     encoder = load_encoder(source, speaks)
     stops = {encoder.control(token): token for token in speaks.stops}
-    _check_room(source, config, device=place, dtype=number, quantize=quantize, context=context)
+    _check_room(
+        source, config, device=place, dtype=number, quantize=quantize, context=context, kv=kv
+    )
     model = _load_weights(source, place, number, packing)
     rows = model.get_input_embeddings().num_embeddings
     if (largest := max(encoder.controls)) >= rows:
@@ -245,7 +249,7 @@ def load_engine(
         most,
         stops,
         _sampling(model),
-        token_bytes=cached * number.itemsize,
+        token_bytes=cached * (1 if kv == "fp8" else number.itemsize),
     )
 
 
@@ -257,6 +261,7 @@ def _check_room(
     dtype: torch.dtype,
     quantize: str | None,
     context: int | None,
+    kv: str,
 ) -> None:
     """Refuse a model that is larger than the memory before any of it is read."""
     stored = None
@@ -274,6 +279,7 @@ def _check_room(
             quantize=quantize,
             context=context,
             weights=stored,
+            kv=kv,
         )
 
 

@@ -63,6 +63,7 @@ class Shape:
         working: What one token occupies at once while a prompt is computed; None if not known.
         vocabulary: Tokens of the vocabulary.
         context: The longest context in tokens, None where the config does not say.
+        layers: How many there are; 0 if not known.
     """
 
     parameters: int
@@ -74,6 +75,7 @@ class Shape:
     working: int | None = None
     vocabulary: int = 0
     context: int | None = None
+    layers: int = 0
 
 
 def shape_of(config: Mapping[str, Any]) -> Shape | None:
@@ -136,6 +138,7 @@ def _dense_or_experts(c: Mapping[str, Any]) -> Shape | None:
         working=working,
         vocabulary=vocabulary,
         context=_context(c),
+        layers=layers,
     )
 
 

@@ -26,11 +26,12 @@ from .base import Chunk, Finish, Request
 from .batch import MOST as MOST_AT_ONCE
 from .desk import Desk
 from .engine import Engine, Work
+from .fit import KV_FORMS
 from .handoff import Handoff, T
 from .kv_store import KvStore
 from .loading import Source, first_line, load_engine
 from .lookup import MOST
-from .memory import memory_of
+from .memory import memory_of, ram
 from .sampling import Sampling
 from .wire import WireModel
 from .worker import Worker
@@ -50,6 +51,9 @@ class TransformersModel(WireModel):
             the model is loaded. None is the model's own limit, and asks for less memory.
         cache_bytes: How much memory may hold what was computed of conversations, for their next
             reply; 0 keeps nothing. None is half of what is free once the weights are loaded.
+        kv: How keys and values are held: `plain`, in one byte a number (`fp8`: half the memory,
+            replies differ a little), or in the RAM beside a GPU (`offload`: slow, for contexts that
+            fit nowhere else).
         lookup: How many tokens of a greedy reply are guessed at once from the conversation, to be
             checked in one pass; 0 turns it off.
         batch: How many replies are generated at once; the rest wait in line.
@@ -76,6 +80,7 @@ class TransformersModel(WireModel):
         quantize: str | None = None,
         context: int | None = None,
         cache_bytes: int | None = None,
+        kv: str = "plain",
         lookup: int = MOST,
         batch: int = MOST_AT_ONCE,
         revision: str | None = None,
@@ -84,6 +89,8 @@ class TransformersModel(WireModel):
     ) -> None:
         if cache_bytes is not None and cache_bytes < 0:
             raise ConfigurationError(f"cache_bytes={cache_bytes}: it must be 0 or above")
+        if kv not in KV_FORMS:
+            raise ConfigurationError(f"kv={kv!r}: it must be one of {', '.join(KV_FORMS)}")
         if lookup < 0:
             raise ConfigurationError(f"lookup={lookup}: it must be 0 or above")
         if batch < 1:
@@ -97,6 +104,7 @@ class TransformersModel(WireModel):
         self._quantize = quantize
         self._context = context
         self._cache_bytes = cache_bytes
+        self._kv = kv
         self._lookup = lookup
         self._batch = batch
         self._desk: Desk | None = None
@@ -138,12 +146,13 @@ class TransformersModel(WireModel):
                 protocol=self._wanted_protocol,
                 quantize=self._quantize,
                 context=self._context,
+                kv=self._kv,
             )
-            free = memory_of(engine.device).free
+            free = (ram() if self._kv == "offload" else memory_of(engine.device)).free
             budget = free // 2 if self._cache_bytes is None else self._cache_bytes
             engine = replace(
                 engine,
-                caches=KvStore(budget),
+                caches=KvStore(budget, self._kv),
                 lookup=self._lookup,
                 # Of what is free, an eighth at least is left for what a pass computes in.
                 room=max(free - free // 8 - budget, free // 4),

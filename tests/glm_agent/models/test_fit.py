@@ -211,7 +211,44 @@ def test_a_config_alone_is_enough(tmp_path) -> None:
     whole = model_fit(tmp_path / "nine", memory=card(24))
     assert whole is not None
     assert whole.context == 131_072
-    assert AT_ONCE is not None or not whole.needs[0].fits
+    assert not whole.needs[0].fits  # with 5.4 GB of keys and values
+    assert whole.needs[1].fits
+
+
+def test_128k_fits_beside_the_weights_on_a_card_of_80_gb() -> None:
+    """A prompt is read in chunks, so what is computed with does not grow with it."""
+    need = need_of(NINE, "bf16", card(79), context=131_072)
+    assert need.fits
+    assert need.working == need_of(NINE, "bf16", card(79), context=AT_ONCE).working < GB
+    assert need.total < 25 * GB
+    # All of it at once would take as much as the weights.
+    assert not need_of(NINE, "bf16", card(40), context=131_072, at_once=None).fits
+
+
+def test_a_million_tokens_have_a_plan() -> None:
+    """The 1M model has four heads of keys: 81,920 bytes a token, 86 GB plain."""
+    shape = shape_of(
+        {"model_type": "glm", "num_key_value_heads": 4, "max_position_embeddings": 1_048_576}
+    )
+    assert shape is not None
+    fit = fit_of(shape, card(79), 1_048_576)
+    plain, fp8, offload = fit.plans
+    assert [plan.form for plan in fit.plans] == ["plain", "fp8", "offload"]
+    assert [plan.fits for plan in fit.plans] == [False, True, True]
+    assert plain.on_device == offload.in_ram == 2 * fp8.on_device == 81_920 * 1_048_576
+    assert fp8.at_a_time == offload.at_a_time == 2 * plain.on_device // 40
+    for plan in fit.plans:
+        need = need_of(shape, "bf16", card(79), context=1_048_576, kv=plan.form)
+        assert (need.total, need.fits) == (plan.total, plan.fits)
+    with pytest.raises(DoesNotFit, match="kv='fp8' or kv='offload'"):
+        check_fit("glm", shape, card(79), dtype="bfloat16", context=1_048_576)
+    check_fit("glm", shape, card(79), dtype="bfloat16", context=1_048_576, kv="fp8")
+    json.dumps(fit.as_dict())
+
+
+def test_without_a_gpu_there_is_nowhere_to_offload_to() -> None:
+    fit = fit_of(NINE, Memory("cpu", "RAM", 64 * GB, 64 * GB), 1024)
+    assert [plan.form for plan in fit.plans] == ["plain", "fp8"]
 
 
 def test_a_hub_model_in_the_cache(tmp_path, monkeypatch) -> None:
