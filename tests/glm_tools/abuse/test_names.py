@@ -206,7 +206,9 @@ async def test_an_allowed_name_is_one_address_too(
     assert rebound == []
 
 
-@pytest.mark.parametrize("name", ["pages.example.", "pages.example%2e", "www.pages.example", "example"])
+@pytest.mark.parametrize(
+    "name", ["pages.example.", "pages.example%2e", "www.pages.example", "example"]
+)
 async def test_other_spellings_of_an_allowed_name_are_not_allowed(
     web: Agent, site: Site, names: Names, forbidden: Forbidden, name: str
 ) -> None:

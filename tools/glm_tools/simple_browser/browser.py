@@ -163,7 +163,10 @@ class SimpleBrowser:
 
     async def _search(self, action: Search) -> BrowserObservation:
         def call() -> list[Hit]:
-            return self._provider.search(action.query, action.recency_days, self._results)
+            try:
+                return self._provider.search(action.query, action.recency_days, self._results)
+            except SystemExit as error:  # a back end cannot end the program
+                raise RuntimeError("the search back end tried to exit") from error
 
         if len(action.query) > self._max_query:
             raise _Failed(f"Parse Error: the query is longer than {self._max_query} characters")
