@@ -49,19 +49,20 @@ def test_jupyter_s_own_tests_of_kernels_pass(spec: str):
         file_extension = ".py"
         code_hello_world = "print('hello, world')"
         code_stderr = "import sys; print('test', file=sys.stderr)"
-        completion_samples = ({"text": "zi", "matches": {"zip"}},)
-        complete_code_samples = ("1", "print('hello, world')", "def f(x):\n  return x*2\n\n\n")
-        incomplete_code_samples = ("print('''hello", "def f(x):\n  x*2")
-        invalid_code_samples = ("import = 7q",)
+        # ruff: noqa: RUF012 (lists, as the base class has them)
+        completion_samples = [{"text": "zi", "matches": {"zip"}}]
+        complete_code_samples = ["1", "print('hello, world')", "def f(x):\n  return x*2\n\n\n"]
+        incomplete_code_samples = ["print('''hello", "def f(x):\n  x*2"]
+        invalid_code_samples = ["import = 7q"]
         code_page_something = "zip?"
         code_generate_error = "raise"
-        code_execute_result = ({"code": "1+2+3", "result": "6"},)
-        code_display_data = (
+        code_execute_result = [{"code": "1+2+3", "result": "6"}]
+        code_display_data = [
             {
                 "code": "from IPython.display import HTML, display; display(HTML('<b>test</b>'))",
                 "mime": "text/html",
-            },
-        )
+            }
+        ]
         code_inspect_sample = "zip"
         code_history_pattern = ""
         supported_history_operations = ()
