@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from glm_agent.errors import ServerError
-from glm_agent.messages import Observation, User
+from glm_agent import Agent, CallStarted, Event, Limits, tool
+from glm_agent.errors import LimitExceeded, ServerError
+from glm_agent.messages import Assistant, Observation, User
 from glm_agent.models import OpenAICompatibleModel, load_model
 from glm_agent.models.load import EMBEDDED_FOLDER
 
@@ -34,6 +35,7 @@ def serving(folder: Path, tmp: Path) -> Iterator[tuple[str, subprocess.Popen[byt
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
+    tmp.mkdir(exist_ok=True)
     log = tmp / "serve.log"
     command = [
         *(sys.executable, "-c", "from transformers.cli.transformers import main; main()"),
@@ -112,6 +114,63 @@ async def test_death_in_the_middle(tiny, tmp_path) -> None:
         with pytest.raises(ServerError, match="no server answers"):
             await reply_of(model)
         await model.aclose()
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Weather of a city."""
+    return f"22 degrees in {city}"
+
+
+async def test_a_session_survives_its_server(caller, tmp_path) -> None:
+    """Killed in mid-stream: a typed error, and what was said goes on with another server."""
+    with serving(caller, tmp_path / "first") as (url, process):
+        model = load_model(url, timeout=30)
+        steps = 0
+
+        def kill_at_the_second_call(event: Event) -> None:
+            nonlocal steps
+            steps += isinstance(event, CallStarted)
+            if steps == 2:
+                process.kill()
+                steps += 1
+
+        async with Agent(model, [get_weather]).session() as session:
+            with pytest.raises(ServerError, match="broke off in the middle") as caught:
+                await session.run("Weather?", on_event=kill_at_the_second_call)
+            assert caught.value.transcript is session.transcript
+            with pytest.raises(ServerError, match=r"no server answers at .*; start it or check"):
+                await session.run("Once more?")
+            transcript = session.transcript
+        await model.aclose()
+    roles = [message.role for message in transcript]
+    assert roles[:3] == ["user", "assistant", "observation"]
+    assert transcript[2].text == "22 degrees in 北京"
+    answered = [m.call_id for m in transcript if isinstance(m, Observation)]
+    called = [c.id for m in transcript if isinstance(m, Assistant) for c in m.calls]
+    assert answered == called
+    with serving(caller, tmp_path / "second") as (url, _):
+        model = load_model(url)
+        # The checkpoint does nothing but call.
+        agent = Agent(model, [get_weather], limits=Limits(steps=2))
+        async with agent.session(transcript) as session:
+            with pytest.raises(LimitExceeded):
+                await session.run("And now?")
+            assert session.transcript[-1].text == "22 degrees in 北京"
+            assert len(session.transcript) == len(transcript) + 5
+        await model.aclose()
+
+
+async def test_a_wrong_url_and_a_wrong_name(caller_url) -> None:
+    wrong = load_model(caller_url.replace("/v1", "/v2"))
+    with pytest.raises(ServerError, match="check the URL"):
+        await reply_of(wrong)
+    await wrong.aclose()
+    named = OpenAICompatibleModel(caller_url, "no-such-model", timeout=30)
+    with pytest.raises(ServerError, match=r"no-such-model|model") as caught:
+        await reply_of(named)
+    assert "\n" not in str(caught.value)
+    await named.aclose()
 
 
 def _long():
