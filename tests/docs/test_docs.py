@@ -169,8 +169,9 @@ def parse(words: list[str], where: str) -> None:
         if words and words[0] in ("--help", "--version"):
             return
         assert words[:1], f"a subcommand is missing in {where}"
-        assert words[0] in command.commands, f"no such command in {where}"
-        command, words = command.commands[words[0]], words[1:]
+        found = command.get_command(parent, words[0])
+        assert found is not None, f"no such command in {where}"
+        command, words = found, words[1:]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             command.make_context(command.name, words, parent=parent)
