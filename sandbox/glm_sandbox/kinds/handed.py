@@ -10,6 +10,7 @@ a subclass starts the process, and says behind what.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -133,14 +134,29 @@ class HandedLauncher(Launcher):
                 stack.enter_context(_listen(run / f"k-{number}"))
                 for number in range(1, len(_CHANNELS) + 1)
             ]
+            handles = [s.fileno() for s in listening]
             try:
-                self._held = await anyio.to_thread.run_sync(
-                    self._launch, run, theirs.fileno(), [s.fileno() for s in listening]
-                )
+                await self._start_process(run, theirs.fileno(), handles)
             except OSError as error:
                 raise KernelStartError(f"cannot start a kernel process: {error}") from error
             theirs.close()
             await self._meet(ours, deadline)
+
+    async def _start_process(self, run: Path, hello: int, listening: list[int]) -> None:
+        """Have `_launch` run in a thread, and keep what it started even where we are cancelled."""
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):
+            made = asyncio.ensure_future(
+                anyio.to_thread.run_sync(self._launch, run, hello, listening)
+            )
+            while not made.done():
+                try:
+                    await asyncio.wait([made])
+                except asyncio.CancelledError as error:
+                    cancelled = error
+            self._held = made.result()
+        if cancelled is not None:
+            raise cancelled
 
     @property
     def _run(self) -> Path:

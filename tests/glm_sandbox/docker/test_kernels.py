@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from glm_sandbox import Kernel, KernelPool, KindUnavailable, Limits
 from glm_sandbox.kinds.docker.container import confinement
@@ -107,6 +108,16 @@ async def test_nothing_is_left_after_closing(engine: Any):
     assert {c.id for c in ours(engine, os.getpid())} == others
     asked = subprocess.run(["pgrep", "-f", "sleep 987"], capture_output=True, check=False)
     assert asked.stdout == b""
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.5])
+async def test_a_pool_that_is_closed_while_kernels_start_leaves_none(
+    engine: Any, available: None, seconds: float
+):
+    others = {c.id for c in ours(engine, os.getpid())}
+    async with KernelPool(kind="docker", warm=2):
+        await anyio.sleep(seconds)
+    assert {c.id for c in ours(engine, os.getpid())} == others
 
 
 async def test_a_restart_is_a_new_container_with_the_same_files(engine: Any, available: None):
