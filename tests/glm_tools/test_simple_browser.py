@@ -60,6 +60,7 @@ def browser(town: Path) -> SimpleBrowser:
 def local(site: Site, *paths: str, **settings: Any) -> SimpleBrowser:
     """A browser whose search finds pages of the test's server."""
     hits = [Hit(f"Page {number}", site.url(path), "…") for number, path in enumerate(paths)]
+    settings = {"render": "never"} | settings
     return SimpleBrowser(Provider(*hits), allow_private=[site.address], **settings)
 
 

@@ -27,11 +27,12 @@ from ..web.fetch import Fetcher
 from ..web.guard import Guard
 from ..web.index import DocumentIndex
 from ..web.search import Hit, SearchError, SearchProvider, search_provider
+from ..web.tape import PageSource, Recorder, Replay
 from ..web.text import one_line
 from . import formats
 from .actions import Action, Back, Broken, Click, Find, Open, Scroll, Search, parse_actions
 from .formats import BrowserObservation, Quote
-from .loading import PageLoader, PageSource, Renderer, Unloadable
+from .loading import PageLoader, Unloadable, page_renderer
 from .views import Reading, Results
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,11 @@ class SimpleBrowser:
         max_query: The longest query that leaves the machine, in characters.
         cache_bytes: How much of fetched pages is kept for the session; 0 keeps nothing.
         cache_dir: A folder where fetched pages outlive the session.
-        source: Fetches pages in place of the guarded `Fetcher`: a recording or its replay.
-        renderer: Runs scripts of pages that are empty without them.
+        render: When scripts of pages are run: `never`; `auto`, for pages that are empty without
+            them, if Playwright and Chromium are installed; `always`.
+        record: A file to record the session's traffic in.
+        replay: Such a file, played back in place of the network.
+        source: Fetches pages in place of the guarded `Fetcher`.
 
     Raises:
         ConfigurationError: An unknown search, a folder that does not exist, a bad list.
@@ -94,8 +98,10 @@ class SimpleBrowser:
         cache_bytes: int = 50_000_000,
         cache_dir: str | Path | None = None,
         index: DocumentIndex | None = None,
+        render: str = "auto",
+        record: str | Path | None = None,
+        replay: str | Path | None = None,
         source: PageSource | None = None,
-        renderer: Renderer | None = None,
     ) -> None:
         provider = search_provider(search, search_key, search_url)
         self._index = index or open_index(pages)
@@ -103,9 +109,27 @@ class SimpleBrowser:
         self._provider: SearchProvider = provider or self._index
         self._guard = Guard(allow_private, allow_domains)
         keeps = cache_bytes > 0 and source is None
-        cache = PageCache(cache_bytes, cache_dir, scope=self._guard.scope) if keeps else None
+        kept_in = None if record or replay else cache_dir
+        cache = PageCache(cache_bytes, kept_in, scope=self._guard.scope) if keeps else None
+        renderer = page_renderer("never" if source else render, self._guard, timeout)
         source = source or Fetcher(timeout, max_bytes, guard=self._guard)
-        self._loader = PageLoader(source, self._index, cache, renderer, timeout)
+        if replay is not None:
+            played = Replay(replay)
+            source, renderer = played, played if played.renders else None
+            self._provider = played if played.searches else self._provider
+        elif record is not None:
+            tape = Recorder(record)
+            source, renderer = tape.source(source), renderer and tape.renderer(renderer)
+            if self._provider is not self._index:
+                self._provider = tape.search(self._provider)
+        self._loader = PageLoader(
+            source,
+            self._index,
+            cache,
+            renderer=renderer,
+            always=render == "always",
+            timeout=timeout,
+        )
         self._timeout = timeout
         self._results = results
         self._page_chars = page_chars

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from glm_agent.errors import ConfigurationError
 from glm_agent.messages import ToolCall, ToolSpec
@@ -43,6 +43,10 @@ class SimpleBrowserTool(Tool):
         max_query: The longest query that leaves the machine, in characters.
         cache_bytes: How much of fetched pages is kept for a session; 0 keeps nothing.
         cache_dir: A folder where fetched pages outlive the session.
+        render: When scripts of pages are run: `never`; `auto`, for pages that are empty without
+            them, if Playwright and Chromium are installed; `always`.
+        record: A file to record a session's traffic in; the next session begins it anew.
+        replay: Such a file, played back in place of the network.
 
     Raises:
         ConfigurationError: A setting that cannot be.
@@ -66,6 +70,9 @@ class SimpleBrowserTool(Tool):
         max_query: int = 500,
         cache_bytes: int = 50_000_000,
         cache_dir: Path | None = None,
+        render: Literal["never", "auto", "always"] = "auto",
+        record: Path | None = None,
+        replay: Path | None = None,
     ) -> None:
         from ..web.address import allowed_domains, allowed_hosts
         from ..web.search import search_provider
@@ -88,6 +95,10 @@ class SimpleBrowserTool(Tool):
                 raise ConfigurationError(f"{name}: must be a number above 0, not {value!r}")
         self.spec = ToolSpec("simple_browser", _DESCRIPTION, kind="simple_browser")
         self._pages = pages
+        if render not in {"never", "auto", "always"}:
+            raise ConfigurationError(f"render: must be never, auto or always, not {render!r}")
+        if replay is not None and not Path(replay).is_file():
+            raise ConfigurationError(f"replay: {str(replay)!r} is not a file")
         if isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0:  # pyright: ignore[reportUnnecessaryIsInstance] # from YAML
             raise ConfigurationError(f"cache_bytes: must be 0 or more, not {cache_bytes!r}")
         self._settings: dict[str, Any] = {
@@ -96,6 +107,9 @@ class SimpleBrowserTool(Tool):
             "allow_domains": None if allow_domains is None else tuple(allow_domains),
             "cache_bytes": cache_bytes,
             "cache_dir": cache_dir,
+            "render": render,
+            "record": record,
+            "replay": replay,
             **limits,
         }
         self._index: DocumentIndex | None = None

@@ -1,8 +1,9 @@
 """Search over a folder of documents with SQLite's FTS5: no key, no network, the same every time.
 
-Documents are `.md`, `.txt` and `.html` files. Each has a URL: that of its front matter, or the
-folder's base URL and the file's path without its suffix. Front matter (`key: value` lines between
-two `---` lines) may give `title`, `url` and `date`.
+Documents are `.md`, `.txt`, `.html` and `.pdf` files, and the `.page` files in which a browser
+keeps what it fetched (`cache.py`). Each has a URL: that of its front matter, or that it was fetched
+from, or the folder's base URL and the file's path without its suffix. Front matter (`key: value`
+lines between two `---` lines) may give `title`, `url` and `date`.
 
 FTS5's tokenizer takes a run of Chinese characters for one word, so such runs are stored and asked
 for as single characters and pairs. English words are stemmed. A question's stop words are dropped
@@ -26,6 +27,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from glm_agent.errors import ConfigurationError
 
+from .cache import SUFFIX, read_page
 from .reading import Page, View, extract
 from .search import Hit
 from .text import one_line
@@ -35,6 +37,8 @@ _TYPES = {
     ".txt": "text/plain",
     ".html": "text/html",
     ".htm": "text/html",
+    ".pdf": "application/pdf",
+    SUFFIX: "",  # pages that were fetched, as `cache.py` keeps them
 }
 _MAX_FILE = 5_000_000
 _SNIPPET = 200
@@ -202,6 +206,12 @@ class DocumentIndex:
             if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_FILE:
                 continue
             fields, data = _front_matter(path.read_bytes())
+            if path.suffix == SUFFIX:
+                try:
+                    fields, saved = read_page(data)
+                except ValueError:
+                    continue
+                data, kind = saved.body, saved.content_type
             url = fields.get("url", "")
             if urlsplit(url).scheme not in {"http", "https"}:
                 url = f"{self.base_url}/{quote(inside.with_suffix('').as_posix())}"
