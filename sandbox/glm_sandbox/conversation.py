@@ -22,7 +22,7 @@ LOST_IDLE = (
     5.0  # seconds without any message after the reply: the idle was lost, the channel broken
 )
 
-LOST_LINE = 1.0  # seconds after which a line that broke off is no longer the sign of a death
+LOST_LINE = 2.0  # seconds after which a line that broke off is no longer the sign of a death
 
 Ending = Literal["done", "late", "died", "broken"]
 
@@ -76,6 +76,7 @@ class Conversation:
         """Go on until the execution is over, `seconds` are, or the kernel is."""
         deadline = time.monotonic() + seconds
         look = heard = time.monotonic()
+        lost: float | None = None
         while True:
             now = time.monotonic()
             if self.reply is not None and self._idle:
@@ -83,8 +84,10 @@ class Conversation:
                     return "done"
             elif self.reply is not None and now - heard >= LOST_IDLE:
                 return "broken"
-            elif self._channels.lost and now - heard >= LOST_LINE:
-                return "broken" if await self._launcher.ended() is None else "died"
+            elif self._channels.lost:
+                lost = now if lost is None else lost
+                if now - lost >= LOST_LINE:
+                    return "broken"
             if now >= deadline:
                 return "late"
             if now - look >= LOOK:

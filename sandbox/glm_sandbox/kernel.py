@@ -51,6 +51,10 @@ class Kernel:
         """Whether a process was started and not seen to end."""
         return self._channels is not None
 
+    async def alive(self) -> bool:
+        """Whether its process runs, as far as can be seen."""
+        return self._channels is not None and await self._launcher.ended() is None
+
     async def start(self) -> None:
         """Start the process now rather than on first use. Raises `KernelStartError`."""
         async with self._lock:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .kernel import Kernel
 
 
+_LATER = 0.25  # seconds from taking a warm kernel to starting the next
+
+
 class KernelPool:
     """Makes kernels.
 
@@ -94,12 +97,21 @@ class KernelPool:
         done = next((task for task in self._ready if task.done()), self._ready[0])
         self._ready.remove(done)
         try:
-            return await done
+            kernel = await asyncio.shield(done)
         except asyncio.CancelledError:
             self._ready.append(done)
             raise
         finally:
-            self._refill()
+            # Not at once, so that whoever waits for a kernel has the processor to themselves.
+            asyncio.get_running_loop().call_later(_LATER, self._refill)
+        if await kernel.alive():
+            return kernel
+        await kernel.aclose()  # ended while it waited, for whatever reason
+        return None
+
+    async def ready(self) -> None:
+        """Wait until the kernels that are held ready have started, or failed to."""
+        await asyncio.gather(*self._ready, return_exceptions=True)
 
     def _refill(self) -> None:
         while not self._closed and len(self._ready) < self._warm:

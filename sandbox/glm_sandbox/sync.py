@@ -42,6 +42,10 @@ class SyncKernel:
         """See `Kernel.start`."""
         self._portal.call(self._kernel.start)
 
+    def alive(self) -> bool:
+        """See `Kernel.alive`."""
+        return self._portal.call(self._kernel.alive)
+
     def execute(self, code: str, timeout: float | None = None) -> ExecutionResult:
         """See `Kernel.execute`. Ctrl-C interrupts the code and leaves the kernel usable."""
         future = self._portal.start_task_soon(self._kernel.execute, code, timeout)

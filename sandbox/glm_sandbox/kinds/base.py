@@ -32,6 +32,7 @@ import anyio.to_thread
 from ..folder import Snapshot, WorkFolder
 from ..results import Limits
 
+FEW = 100  # files that are looked at without leaving the event loop
 WORK = "/mnt/data"  # the work folder as code in an isolated kernel sees it
 # How `inside.py` is called: python inside.py -f CONNECTION_FILE *OPTIONS
 INSIDE = Path(__file__).parents[1] / "inside.py"
@@ -97,6 +98,7 @@ class Launcher(ABC):
     isolated: ClassVar[bool] = True
     preload: bool = False  # whether `start()` also imports numpy, pandas and pyplot
     files_first: ClassVar[bool] = False  # whether files can be put in before `start()`
+    _entries: int = 0
     work: WorkFolder  # for kinds whose work folder is a folder of this machine
 
     @classmethod
@@ -163,4 +165,9 @@ class Launcher(ABC):
 
     async def snapshot(self) -> Snapshot:
         """How the files are now."""
-        return await anyio.to_thread.run_sync(self.work.snapshot)
+        if self._entries > FEW:
+            found = await anyio.to_thread.run_sync(self.work.snapshot)
+        else:  # a change of threads would take longer than looking
+            found = self.work.snapshot()
+        self._entries = len(found.marks)
+        return found
