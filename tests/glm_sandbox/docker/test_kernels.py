@@ -48,7 +48,16 @@ async def test_the_engine_was_told_every_bound(common: Kernel, engine: Any):
 
 def test_a_setting_more_or_less_is_noticed():
     assert set(confinement(DEFAULT_BOUNDS, 1000)) == {
-        *("user", "network_mode", "cap_drop", "security_opt", "privileged", "read_only"),
+        *(
+            "user",
+            "network_mode",
+            "dns",
+            "dns_search",
+            "cap_drop",
+            "security_opt",
+            "privileged",
+            "read_only",
+        ),
         *("ipc_mode", "shm_size", "tmpfs", "mem_limit", "memswap_limit", "pids_limit"),
         *("nano_cpus", "log_config", "hostname", "working_dir"),
     }
@@ -98,6 +107,14 @@ async def test_no_program_of_the_image_can_give_rights(common: Kernel):
         "!find / -xdev -type f -perm /6000 2>/dev/null; which pip; echo ."
     )
     assert result.text == "."
+
+
+async def test_nothing_tells_of_this_machine_s_network(common: Kernel):
+    result = await common.execute("!cat /etc/resolv.conf /etc/hosts /etc/hostname")
+    lines = {line.split()[0]: line.split()[1:] for line in result.text.splitlines() if " " in line}
+    assert lines.get("nameserver") == ["127.0.0.1"]
+    assert "search" not in lines or lines["search"] == ["."]
+    assert os.uname().nodename not in result.text.replace("sandbox", "")
 
 
 async def test_nothing_is_left_after_closing(engine: Any):

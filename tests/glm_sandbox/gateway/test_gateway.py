@@ -92,6 +92,7 @@ async def test_a_lost_kernel_is_replaced_and_its_files_stay(gateway: Gateway):
         assert (result.text, result.state_lost) == ("'1'", True)
 
 
+@pytest.mark.slow  # the gateway takes 5 seconds to end it
 async def test_code_that_does_not_react_is_ended(gateway: Gateway):
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     async with KernelPool(kind="gateway") as pool, pool.kernel() as kernel:

@@ -67,6 +67,8 @@ def confinement(bounds: Bounds, user: int) -> dict[str, Any]:
     return {
         "user": f"{user}:{user}",
         "network_mode": "none",
+        "dns": ["127.0.0.1"],  # or the engine copies this machine's resolv.conf
+        "dns_search": ["."],
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "privileged": False,
