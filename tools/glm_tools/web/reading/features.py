@@ -133,9 +133,9 @@ def _surroundings(place: Place, total: int) -> list[float]:
     """Sizes and densities of the elements around a block, nearest first, and their own hints."""
     row: list[float] = []
     near = 0
-    at: Place | None = place
+    at = place
     for _ in range(_UPWARDS):
-        if at is None or at.outer is None:
+        if at.outer is None:
             row += [1.0, 0.0, 8.0]
             continue
         near |= at.hints

@@ -19,7 +19,7 @@ _ARTICLE = ("article", "posting", "blog")
 _LONG_WORDS = 25
 _LONG_SHARE = 0.6
 _AGREEMENT = 0.7
-_WEIGHT = 0.6
+_WEIGHT = 0.7
 _MOST_CHARS = 600_000
 _WORD = re.compile(r"\w+")
 _SHORT = 6
@@ -39,7 +39,7 @@ def opinion(text: str, blocks: Sequence[Block]) -> list[float] | None:
         return None
     import trafilatura
 
-    kept = trafilatura.extract(text, fast=True)
+    kept = trafilatura.extract(text)
     return _shares(kept, blocks) if kept else None
 
 

@@ -14,8 +14,9 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from lxml import etree
+from lxml import etree as _etree  # pyright: ignore[reportAttributeAccessIssue] # no types
 
+etree: Any = _etree
 Element = Any  # lxml's elements carry no types
 
 _MOST_ATTRIBUTES = 200
