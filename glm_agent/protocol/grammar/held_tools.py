@@ -15,6 +15,9 @@ ACTION = (
     rf'search\("[^\n]+"(?:, ?recency_days ?= ?-?{_NUMBER})?\)'
     rf"|mclick\(\[ ?{_NUMBER}(?:, ?{_NUMBER}){{0,9}} ?\]\)"
     r'|open_url\("[^\n"]+"\)'
+    rf"|scroll\(-?{_NUMBER}(?:, ?id ?= ?{_NUMBER})?\)"
+    rf'|find\("[^\n]+"(?:, ?id ?= ?{_NUMBER})?\)'
+    r"|back\(\)"
 )
 """One line for `simple_browser`, as a regular expression."""
 

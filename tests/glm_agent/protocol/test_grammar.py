@@ -69,7 +69,7 @@ REPLIES = {
     "several actions": (
         ['simple_browser\nsearch("天气")\nmclick([1])\n', OBSERVATION], "auto required"
     ),
-    "an action that is none": (["simple_browser\nscroll(3)", OBSERVATION], ""),
+    "an action that is none": (["simple_browser\njump(3)", OBSERVATION], ""),
 }  # fmt: skip
 
 

@@ -85,7 +85,7 @@ REPLIES = {
     "<tool_call>python<arg_key>code</arg_key><arg_value></arg_value></tool_call><|observation|>": "",
     '<tool_call>simple_browser<arg_key>actions</arg_key><arg_value>search("a")\nmclick([1, 2])'
     "</arg_value></tool_call><|observation|>": "auto required",
-    "<tool_call>simple_browser<arg_key>actions</arg_key><arg_value>scroll(1)"
+    "<tool_call>simple_browser<arg_key>actions</arg_key><arg_value>jump(1)"
     "</arg_value></tool_call><|observation|>": "",
 }
 
@@ -346,7 +346,7 @@ DONE = "Hm.</think>"
         ('{NAME}\n{{"code": ""}}', False),
         ("{NAME}\nprint(1)", False),
         ('simple_browser{GAP}\n{{"actions": "search(\\"a\\")\\nmclick([1])"}}', True),
-        ('simple_browser{GAP}\n{{"actions": "scroll(1)"}}', False),
+        ('simple_browser{GAP}\n{{"actions": "jump(1)"}}', False),
         ("simple_browser{GAP}\nmclick([1])", False),
     ],
 )

@@ -42,6 +42,9 @@ PRIVATE = [
     "fec0::1",
     "ff02::1",
     "5f00::1",
+    "3fff::1",
+    "2606:4700::5efe:7f00:1",  # loopback in ISATAP
+    "2606:4700::200:5efe:a00:1",
     "not an address",
     "",
 ]

@@ -25,6 +25,7 @@ _REFUSED_V4 = tuple(
     )
 )
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")  # the only block of global unicast addresses
+_DOCUMENTATION = ipaddress.IPv6Network("3fff::/20")  # RFC 9637, newer than CPython 3.11's list
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _DOMAIN = re.compile(r"(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _ENTRY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@]+):(?P<port>\d{1,5})")
@@ -44,7 +45,11 @@ def is_public(address: str) -> bool:
         return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
     if ip not in _GLOBAL_V6 or not ip.is_global or ip.is_multicast:
         return False
+    if ip in _DOCUMENTATION:
+        return False
     embedded = [ip.sixtofour, *(ip.teredo or ())]
+    if (int(ip) >> 32) & 0xFCFFFFFF == 0x00005EFE:  # ISATAP, RFC 5214
+        embedded.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
     return all(is_public(str(inner)) for inner in embedded if inner is not None)
 
 
