@@ -1,6 +1,7 @@
 """What a framework costs with the model taken out: CPU time of a turn, memory, turns a second.
 
-    python benchmarks/overhead.py [--turns 40] [--rounds 3] [--clients glm-agent,...] [--write]
+    python benchmarks/overhead.py [--turns 40] [--rounds 3] [--clients glm-agent,...]
+                                  [--modes http,streamed,process] [--write]
 
 One turn is a user's message, K calls of `add(a, b)` one after another, each executed, and an answer:
 K + 1 requests. It is put to glm-agent, pydantic-ai, openai-agents and smolagents, and to raw httpx
@@ -121,7 +122,7 @@ def measure(options: argparse.Namespace) -> list[Result]:
         print(f"{name} is not installed; left out")
     results = {
         (client, mode, calls): Result(client, mode, calls)
-        for mode in MODES
+        for mode in options.modes
         for calls in CALLS
         for client in clients
         if client != FLOOR or mode == "http"
@@ -144,12 +145,13 @@ def show(results: list[Result]) -> None:
         "streamed": "over HTTP, streamed",
         "process": "in process, test model",
     }
-    for mode in MODES:
+    for mode in dict.fromkeys(r.mode for r in results):
         print(f"\n{titles[mode]}\n{head}")
         for r in sorted((r for r in results if r.mode == mode), key=lambda r: (r.calls, r.least)):
             print(
                 f"{r.client:16}{r.calls:4}{r.least:16.2f}{r.median:9.2f}{r.least / (r.calls + 1):11.2f}"
-                f"{r.memory:9.0f}{r.per_second:22.0f}{r.memory_concurrent:9.0f}"
+                f"{r.memory:9.0f}"
+                + (f"{r.per_second:22.0f}{r.memory_concurrent:9.0f}" if r.calls == 1 else "")
             )
     print()
     for line in ratios(results):
@@ -192,6 +194,9 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--clients", type=lambda text: text.split(","), default=list(PACKAGES), help="some of them"
+    )
+    parser.add_argument(
+        "--modes", type=lambda text: text.split(","), default=list(MODES), help="some of them"
     )
     parser.add_argument("--write", action="store_true", help="keep the numbers and draw them")
     options = parser.parse_args(arguments)

@@ -8,7 +8,8 @@ stream of events) or `process` (with the framework's own test model). Agents are
 where the test model holds the script of one conversation (glm-agent, openai-agents).
 
 Prints one JSON object on its last line: CPU milliseconds of each turn (all threads of the process), the highest
-resident memory in MB, turns a second with 50 turns at once, and how many calls were executed.
+resident memory in MB, turns a second with 50 turns at once (for one call a turn), and how many calls
+were executed.
 
 Does not do: checking the counts (`overhead.py` does, with the server's own).
 """
@@ -269,8 +270,8 @@ def measure(client: str, mode: str, calls: int, turns: int, url: str) -> dict[st
     turn = CLIENTS[client](mode, calls, url)
     setup = (time.process_time() - started) * 1000
     spent: list[float] = []
-    result: dict[str, Any] = {"setup": setup, "spent": spent}
-    many = max(CONCURRENT, turns)
+    result: dict[str, Any] = {"setup": setup, "spent": spent, "per_second": 0.0}
+    many = max(CONCURRENT, turns) if calls == 1 else 0
 
     def note(begun: float, said: str) -> None:
         spent.append((time.process_time() - begun) * 1000)
@@ -293,6 +294,8 @@ def measure(client: str, mode: str, calls: int, turns: int, url: str) -> dict[st
             async with gate:
                 return await turn()
 
+        if not many:
+            return
         begun, wall = time.process_time(), time.perf_counter()
         end(begun, await asyncio.gather(*(one() for _ in range(many))), wall)
 
@@ -301,6 +304,8 @@ def measure(client: str, mode: str, calls: int, turns: int, url: str) -> dict[st
             begun = time.process_time()
             note(begun, turn())
         result["memory"] = peak_memory()
+        if not many:
+            return
         with ThreadPoolExecutor(CONCURRENT) as pool:
             begun, wall = time.process_time(), time.perf_counter()
             end(begun, list(pool.map(lambda _: turn(), range(many))), wall)
