@@ -105,10 +105,15 @@ class _Writer:
     # -- inline ------------------------------------------------------------------------------
 
     def text(self, text: str) -> None:
-        text = plain(text)
         if self.verbatim is not None:
-            self.verbatim.append(text)
+            self.verbatim.append(plain(text))
             return
+        if text.isspace():  # every other text of a page is
+            if self.inline:
+                self.inline.append(" ")
+                self.bare.append(" ")
+            return
+        text = plain(text)
         self.inline.append(_SPACE.sub(" ", text))
         self.bare.append(text)
 
