@@ -59,7 +59,7 @@ class Desk:
             self._due = False
         try:
             more = self._batch.step()
-        except Exception as error:  # noqa: BLE001 - of any kind: no reader must wait for ever
+        except BaseException as error:  # noqa: BLE001 - of any kind: no reader must wait for ever
             self._batch.close(error)
             return
         if more:

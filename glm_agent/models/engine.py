@@ -60,14 +60,18 @@ class Engine:
 
     def batch(self) -> Batch:
         """What runs replies together. All of a model's replies belong into one."""
+        static = self._static()
+        room = self.room
+        if static is not None and room is not None:
+            room -= room // 3  # which is for what `static` holds besides
         return Batch(
             self.model,
             self.caches,
             most=self.most,
-            room=self.room,
+            room=room,
             token_bytes=self.token_bytes,
             lookup=self.lookup,
-            static=self._static(),
+            static=static,
             exhausted=self._out_of_memory,
         )
 
@@ -146,7 +150,7 @@ class Engine:
         if not on or not attention.is_enabled(self.model):
             return None
         # Its block is beside the caches that it is filled from.
-        limit = 2**62 if self.room is None else self.room // 2
+        limit = 2**62 if self.room is None else self.room // 3
         return StaticDecoder(self.model, limit=limit, widest=self.lookup + 1, graphs=self.graphs)
 
     def _constraint(self, grammar: str) -> Constraint:

@@ -33,13 +33,15 @@ class KvCache:
     """A cache for `model`, which is a causal model of transformers. `ids` is what it holds.
 
     `form` is one of `fit.KV_FORMS`; where the model's layers are not plain ones, they are
-    transformers' own and lie as they are.
+    transformers' own and lie as they are. `croppable` is whether tokens can be taken away at the
+    end; not so where layers keep a mere summary.
     """
 
     def __init__(self, model: Any, form: str = "plain") -> None:
         self._model = model
         self.form = form
         self._cache: Any = _new_cache(model.config, form)
+        self.croppable = _can_forget(self._cache)
         self.ids = TokenIds()
         self._debt: Debt | None = None
 
@@ -61,13 +63,6 @@ class KvCache:
     def sound(self) -> bool:
         """Whether it can be gone on with."""
         return self._cache is not None
-
-    @property
-    def croppable(self) -> bool:
-        """Whether tokens can be taken away at the end; not so where layers keep a mere summary."""
-        from .kv_layers import GrowingLayer
-
-        return all(isinstance(layer, GrowingLayer) for layer in self._cache.layers)
 
     @property
     def packable(self) -> bool:
@@ -151,3 +146,9 @@ def _new_cache(config: Any, form: str) -> Any:
         GrowingLayer(form) if type(layer) is DynamicLayer else layer for layer in cache.layers
     ]
     return cache
+
+
+def _can_forget(cache: Any) -> bool:
+    from .kv_layers import GrowingLayer
+
+    return all(isinstance(layer, GrowingLayer) for layer in cache.layers)

@@ -13,6 +13,7 @@ Does not do: running the model; being used by two threads at once (a model has o
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +125,8 @@ class KvStore:
     def keep(self, cache: KvCache, session: Any = None) -> None:
         """Give a cache back after a reply. One that is not sound, or too large, goes."""
         self.drop(cache)
+        with suppress(RuntimeError, MemoryError):
+            cache.settle()
         if not cache.sound or not len(cache) or (nbytes := cache.nbytes) > self.budget:
             return
         self._token = cache.token_bytes

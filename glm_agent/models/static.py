@@ -255,7 +255,9 @@ class StaticDecoder:
         graph = torch.cuda.CUDAGraph()
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # Other threads may use the GPU meanwhile; it is no business of this recording.
+        mode = "thread_local"
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode=mode):
             logits = self._forward(block, *key)
         return _Graph(graph, logits)
 

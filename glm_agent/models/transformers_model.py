@@ -127,7 +127,7 @@ class TransformersModel(WireModel):
         def job() -> None:
             try:
                 handoff.give((self._load(),))
-            except Exception as error:  # noqa: BLE001 - of any kind: the reader must not wait for ever
+            except BaseException as error:  # noqa: BLE001 - of any kind: nobody must wait for ever
                 handoff.finish(error)
 
         self._submit(job)
@@ -199,7 +199,7 @@ class TransformersModel(WireModel):
                     session=session,
                     work=work,
                 )
-            except Exception as error:  # noqa: BLE001 - of any kind: the reader must not wait for ever
+            except BaseException as error:  # noqa: BLE001 - of any kind: nobody must wait for ever
                 handoff.finish(error)
                 return
             if reply is None:
@@ -301,8 +301,20 @@ async def _take(handoff: Handoff[T]) -> list[T]:
         return await handoff.take()
     except GlmAgentError:
         raise
-    except MemoryError as error:
-        raise ModelError("this machine ran out of memory; use a smaller model or dtype") from error
-    except Exception as error:
-        what = f"{type(error).__name__}: {first_line(error)}"
-        raise ModelError(f"the model failed: {what}") from error
+    except BaseException as error:
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            raise
+        raise ModelError(_failure(error)) from error
+
+
+def _failure(error: BaseException) -> str:
+    """What to say of an error that is none of ours, and what to do."""
+    if isinstance(error, MemoryError):
+        return "this machine ran out of memory; use a smaller model or dtype"
+    what = f"{type(error).__name__}: {first_line(error)}"
+    if "CUDA error" in what or "device-side assert" in what:
+        return (
+            f"the GPU failed ({what}) and does nothing more for this process; start it again and "
+            "go on with the transcript"
+        )
+    return f"the model failed: {what}; what was said so far is kept, try again"

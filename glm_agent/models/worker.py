@@ -1,7 +1,7 @@
 """One thread that does a model's work, one job after the other.
 
-Everything that touches the weights runs here: torch keeps its thread pools (and later its CUDA
-graphs) per thread, and jobs in one line are what keeps two replies of one model apart.
+Everything that touches the weights runs here: torch keeps its thread pools and its CUDA streams per
+thread, and jobs in one line are what keeps two passes of one model apart.
 
 Does not do: stopping a job in the middle; jobs look for that themselves.
 """
@@ -32,7 +32,8 @@ class Worker:
         with self._lock:
             if not self._end.alive:
                 raise RuntimeError("this worker is closed")
-            if self._thread is None:
+            # One that is gone, as in a process that was forked from this one, is started anew.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=_run, args=(self._jobs,), name=self._name, daemon=True
                 )

@@ -26,7 +26,8 @@ def module(monkeypatch):
 
 def test_the_small_form_measures_everything(module, capsys, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
-    rows = module.main("--small --device cpu --batches 1 3 --contexts 64 --steps 4 --save".split())
+    options = ["--device", "cpu", "--batches", "1", "3", "--contexts", "64", "--steps", "4"]
+    rows = module.main(["--small", "--save", *options])
     assert [(row.what, row.batch, row.context) for row in rows] == [
         ("decode", 1, 64),
         ("decode", 3, 64),
