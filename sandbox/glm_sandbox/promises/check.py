@@ -17,7 +17,8 @@ from ..kernel import Kernel
 from ..kinds import choose
 from ..pool import KernelPool
 from . import attacks
-from .outside import OUTSIDE, SMALL, Ground, NotBounded
+from .ground import SMALL, Ground, NotBounded
+from .outside import OUTSIDE
 from .scene import Scene
 
 _NOT_ALOUD = {"names"}  # would ask a name server where nothing holds it back
