@@ -149,7 +149,7 @@ class Agent:
         context = ToolContext()
         observations = await dispatch(call, {"simple_browser": tool}, context)
         # The browser goes on after whatever happened.
-        self.site.page("/fine", "<title>Fine</title><p>all is well")
+        self.site.page("/fine", "all is well", "text/plain")
         after = ToolCall("2", "simple_browser", f'open_url("{self.site.url("/fine")}")')
         (fine,) = await dispatch(after, {"simple_browser": tool}, context)
         assert "all is well" in fine.text

@@ -101,6 +101,7 @@ async def test_reached_by_a_redirect(
     assert refused(await agent(f'open_url("{start}")'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", HOSTS)
 async def test_linked_by_a_page(agent: Agent, forbidden: Forbidden, site: Site, host: str) -> None:
     page = site.page("/", f'<p>Text <a href="{forbidden.url(host)}">next</a>')
