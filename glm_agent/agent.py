@@ -147,11 +147,6 @@ class Agent:
         """The model's name, as it would be written after `--model`."""
         return self._model_name
 
-    @property
-    def loaded(self) -> Model | None:
-        """The model, if it was given or is loaded."""
-        return self._model
-
     def load(self) -> Model:
         """Load the model now instead of at the first run, and return it.
 
@@ -366,7 +361,8 @@ class Session:
         self._running = True
         try:
             # Importing torch and reading weights takes seconds: not on the event loop.
-            model = agent.loaded or await anyio.to_thread.run_sync(agent.load)
+            loaded = agent._model  # pyright: ignore[reportPrivateUsage] - a session is its own
+            model = loaded or await anyio.to_thread.run_sync(agent.load)
             self.transcript.append(User(prompt, tuple(images)))
             turn = Turn(
                 model=model,
