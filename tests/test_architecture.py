@@ -31,7 +31,8 @@ FORBIDDEN = {
 # The rooms of glm_agent from the ground up: each may use those below it, and its own.
 STOREYS = (
     {"_version", "errors", "messages"},
-    {"events", "limits"},
+    {"citations", "limits"},
+    {"events"},
     {"protocol"},
     {"models", "plugins"},
     {"tooling"},
@@ -45,6 +46,8 @@ IMPURE = {
     *("socket", "ssl", "http", "urllib", "httpx2", "requests", "pathlib", "shutil", "tempfile"),
     *("logging", "time", "random", "sys"),
 }
+# Classes made of heavy packages' own: these modules are only ever imported inside functions.
+LATE = {"glm_agent.models.kv_layers"}
 HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 # Run by the interpreter of a kernel, which has ipykernel and what it brings along.
 IN_THE_KERNEL = {
@@ -164,7 +167,11 @@ def test_the_protocol_is_pure():
 
 @pytest.mark.parametrize("package", FOLDERS)
 def test_nothing_heavy_is_imported_before_it_is_needed(package: str):
-    assert [str(item) for item in imports(package) if item.at_once and item.top in HEAVY] == []
+    late = {Path(*name.split(".")).with_suffix(".py") for name in LATE}
+    at_once = [item for item in imports(package) if item.at_once]
+    early = [i for i in at_once if i.top in HEAVY and i.file.relative_to(ROOT) not in late]
+    assert [str(item) for item in early] == []
+    assert [str(item) for item in at_once if item.module in LATE] == []
 
 
 @pytest.mark.parametrize("package", FOLDERS)

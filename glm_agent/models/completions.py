@@ -18,8 +18,8 @@ from ..errors import ConfigurationError, ServerError, UnsupportedSchemaError
 from ..messages import Control, Piece, Usage
 from ..protocol import Decoder, Prompt, Protocol, TokenizerEncoder, protocol_for
 from ..protocol.grammar import AUTO, NONE, check_choice
-from ..protocol.reply import ControlSplitter
 from ..protocol.grammar.structural_tag import structural_tag
+from ..protocol.reply import ControlSplitter
 from .base import Chunk, Finish, Request, Settings
 from .server_traits import GRAMMAR_SERVERS, ServerTraits
 from .spelling import spell

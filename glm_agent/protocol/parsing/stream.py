@@ -15,23 +15,20 @@ keep to the form, so these are the rules:
 - Brackets, quotes and commas go on with arguments that are not strict JSON, or empty.
 - In text, a declared name with arguments after it may be a call too: `watch.py`, `late.py`.
 - Everything else is text, from its first character; only the newline of empty metadata is not.
-
-`strict` keeps to the first two rules and strict JSON.
+- `strict` keeps to the first two rules and strict JSON.
 
 Text flows as soon as it can't begin a call any more. `CallStarted` comes with the name's line,
 `CallReady` with the closing bracket of an object that is strict JSON; with the first character
 after one that had to be mended; and one token later than the bracket for `{}`, which may be
 followed by the real object unless the tool takes no arguments. Raw payloads and calls of the last
-two rules come with the end of their segment. One pass, cost linear in the reply, and the same
-events however it is cut.
+two rules come with their segment's end. One pass, linear cost, the same events however it is cut.
 
-Does not do: repairing payloads (`arguments.py`).
+Does not do: repairing payloads (`arguments`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, auto
 
 from ...events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta
 from ...messages import Control, Piece, ToolCall, ToolSpec
@@ -41,22 +38,13 @@ from .following import SECOND_OBJECT, Following
 from .late import read_late
 from .open_call import OpenCall
 from .payload import ANSWER, CALL, SEGMENT, STOPS, PayloadTail
+from .state import State
 from .watch import Names, Watch
 
 __all__ = ["ANSWER", "CALL", "SEGMENT", "STOPS", "Glm4Parser", "PayloadTail"]
 
 # Text is taken in parts of this size, so that what is left of it is never copied often.
 _PART = 4096
-
-
-class _State(Enum):
-    HEAD = auto()  # in the first line, which may still be a name
-    TEXT = auto()
-    LATE = auto()  # in text that may be a call: the segment's end will tell
-    PAYLOAD = auto()
-    FOLLOWING = auto()  # after a call that is given out already
-    UNKNOWN = auto()  # after a line that looks like a name, before its payload
-    HELD = auto()  # after such a line and a "{": the stop token will tell
 
 
 class Glm4Parser:
@@ -82,7 +70,7 @@ class Glm4Parser:
         self._events: list[ReplyEvent] = []
         self._parts: list[str | ToolCall] = []
         self._has_text = False
-        self._state = _State.HEAD
+        self._state = State.HEAD
         self._head = ""
         self._held: list[str] = []
         self._text: list[str] = []
@@ -145,7 +133,7 @@ class Glm4Parser:
             for start in range(0, len(piece), _PART):
                 self._take_text(piece[start : start + _PART])
         elif piece.token == SEGMENT:
-            if self._state is _State.HELD and not self._ended:
+            if self._state is State.HELD and not self._ended:
                 self._waiting = []
             else:
                 self._end_segment()
@@ -156,19 +144,19 @@ class Glm4Parser:
 
     def _step(self, text: str) -> str:
         """Take text up to where the state changes; what is left of it."""
-        if self._state is _State.HEAD:
+        if self._state is State.HEAD:
             return self._take_head(text)
-        if self._state is _State.PAYLOAD and self._call:
+        if self._state is State.PAYLOAD and self._call:
             return self._take_payload(self._call, text)
-        if self._state is _State.FOLLOWING:
+        if self._state is State.FOLLOWING:
             return self._take_following(text)
-        if self._state is _State.TEXT:
+        if self._state is State.TEXT:
             self._take_plain(text)
         else:
             self._held.append(text)
-            start = text.lstrip()[:1] if self._state is _State.UNKNOWN else ""
+            start = text.lstrip()[:1] if self._state is State.UNKNOWN else ""
             if start == "{":
-                self._state = _State.HELD
+                self._state = State.HELD
             elif start:
                 self._release()
         return ""
@@ -180,7 +168,7 @@ class Glm4Parser:
         self._head += line
         if not may_be_name(self._head, self._tools):
             head = self._take_out_head()
-            self._state = _State.TEXT
+            self._state = State.TEXT
             return f"{head}{newline}{rest}"
         if newline:
             self._end_head(self._take_out_head())
@@ -194,9 +182,9 @@ class Glm4Parser:
             self._start_call(name, *self._where)
         elif NAME.fullmatch(name):
             self._held = [f"{line}\n"]
-            self._state = _State.UNKNOWN
+            self._state = State.UNKNOWN
         else:
-            self._state = _State.TEXT
+            self._state = State.TEXT
             if line:
                 self._take_plain(f"{line}\n")
             else:
@@ -217,13 +205,13 @@ class Glm4Parser:
     def _release(self) -> None:
         """What was held is text after all."""
         held, self._held = "".join(self._held), []
-        self._state = _State.TEXT
+        self._state = State.TEXT
         self._take_plain(held)
 
     def _take_plain(self, text: str) -> None:
         self._give_text(self._watch.feed(text))
         if self._watch.held is not None:
-            self._state = _State.LATE
+            self._state = State.LATE
             self._held = [self._watch.held]
 
     def _give_text(self, text: str) -> None:
@@ -263,7 +251,7 @@ class Glm4Parser:
         self._call = OpenCall(
             id_, name, repairs, raw=raw, strict=self._strict, takes_nothing=takes_nothing
         )
-        self._state = _State.PAYLOAD
+        self._state = State.PAYLOAD
         self._events.append(CallStarted(id_, name))
         return self._call
 
@@ -274,7 +262,7 @@ class Glm4Parser:
             made = call.call()
             self._finish_call(call, made)
             self._following = Following(made.arguments or {})
-            self._state = _State.FOLLOWING
+            self._state = State.FOLLOWING
         elif rest:
             self._finish_call(call, call.call())
             self._begin_segment()
@@ -284,11 +272,11 @@ class Glm4Parser:
     def _take_following(self, text: str) -> str:
         following = self._following
         rest = following.feed(text)
-        if following.second is not None:
+        if following.second is not None or rest:
             self.dropped += following.dropped
+        if following.second is not None:
             self._refuse(following.second)
         elif rest:
-            self.dropped += following.dropped
             self._begin_segment()
             self._after_call = not following.continued_by_token
         return rest
@@ -300,7 +288,7 @@ class Glm4Parser:
         made = ToolCall(call.id, call.name, payload, None, SECOND_OBJECT, ("after-call",))
         self._finish_call(call, made)
         self._following = Following(read_arguments(payload).value or {})
-        self._state = _State.FOLLOWING
+        self._state = State.FOLLOWING
 
     def _end_call(self, call: OpenCall, *, cut: bool, ended: bool) -> None:
         given, rest = call.end()
@@ -311,7 +299,7 @@ class Glm4Parser:
     def _end_rest(self, rest: str) -> None:
         """Text that only the segment's end told from leftovers of a call."""
         if rest:
-            self._state = _State.TEXT
+            self._state = State.TEXT
             self._take_plain(rest)
             self._give_text(self._watch.close())
 
@@ -327,27 +315,27 @@ class Glm4Parser:
     # --- the end of a segment ---------------------------------------------------------------------
 
     def _begin_segment(self) -> None:
-        self._state = _State.HEAD
+        self._state = State.HEAD
         self._watch = Watch(self._names)
         self._after_call = False
         self._newline = False
 
     def _end_segment(self, *, last: bool = False, cut: bool = False) -> None:
-        if self._state is _State.HEAD:
+        if self._state is State.HEAD:
             self._end_unfinished_head(last=last, cut=cut)
-        elif self._state is _State.UNKNOWN:
+        elif self._state is State.UNKNOWN:
             self._release()
-        elif self._state is _State.HELD:
+        elif self._state is State.HELD:
             self._end_held()
-        if self._state is _State.TEXT:
+        if self._state is State.TEXT:
             self._end_plain(called=last and self.stop == CALL)
-        if self._state is _State.PAYLOAD and self._call:
+        if self._state is State.PAYLOAD and self._call:
             self._end_call(self._call, cut=cut, ended=not last or self.stop is not None)
-        elif self._state is _State.FOLLOWING:
+        elif self._state is State.FOLLOWING:
             rest = self._following.close()
             self.dropped += self._following.dropped
             self._end_rest(rest)
-        elif self._state is _State.LATE:
+        elif self._state is State.LATE:
             self._end_late(last=last, cut=cut)
         self._end_text()
         self._begin_segment()
@@ -365,7 +353,7 @@ class Glm4Parser:
             self._drop_around(name, line)
             self._start_call(name, *self._where)
         else:
-            self._state = _State.TEXT
+            self._state = State.TEXT
             self._take_plain(line)
 
     def _end_held(self) -> None:
