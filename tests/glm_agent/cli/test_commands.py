@@ -204,10 +204,13 @@ def test_models_info_of_nothing_is_an_error_in_one_line(cli: CommandLine, name: 
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """The command and those in it, as they are written after `glm-agent`."""
+    """The command and those in it, packages' as well, as they are written after `glm-agent`."""
     yield " ".join(path)
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from commands(inner, (*path, name))
 
 
