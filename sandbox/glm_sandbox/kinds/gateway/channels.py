@@ -35,7 +35,7 @@ class GatewayChannels(Channels):
     """The websocket of one kernel."""
 
     def __init__(self, connection: WebSocketClientConnection) -> None:
-        self.lost: str | None = None  # how the kernel was lost
+        self.ending: str | None = None  # how the kernel was lost
         self.dirty = True  # code ran since this was last set to False
         self.running: str | None = None  # the execute request that is not answered yet
         self._connection = connection
@@ -182,7 +182,7 @@ class GatewayChannels(Channels):
                 await self._waiting.put((channel, message))
 
     def _let_go(self, how: str) -> None:
-        self.lost = self.lost or how
+        self.ending = self.ending or how
         for future in self._asked.values():
             if not future.done():
                 future.set_result({})

@@ -93,9 +93,9 @@ class GatewayLauncher(Launcher):
     async def ended(self) -> str | None:
         """How the kernel was lost, None while it was not."""
         if self._channels is not None:
-            if self._channels.lost is None:
+            if self._channels.ending is None:
                 return None
-            self._how = self._channels.lost
+            self._how = self._channels.ending
         return self._how
 
     async def interrupt(self) -> None:
@@ -113,7 +113,7 @@ class GatewayLauncher(Launcher):
         if kernel is not None:
             self._how = "ended on request"
             if self._channels is not None:
-                self._channels.lost = self._channels.lost or self._how
+                self._channels.ending = self._channels.ending or self._how
             task = asyncio.create_task(self._server.delete(kernel))
             self._deletions.add(task)
             task.add_done_callback(self._deletions.discard)
@@ -159,7 +159,7 @@ class GatewayLauncher(Launcher):
     async def snapshot(self) -> Snapshot:
         """How the files are now; asked for only where code ran since the last time."""
         channels, files = self._channels, self._files
-        if channels is not None and files is not None and channels.dirty and not channels.lost:
+        if channels is not None and files is not None and channels.dirty and not channels.ending:
             with contextlib.suppress(Refused):
                 self._last = await files.snapshot()
                 channels.dirty = False
