@@ -42,8 +42,9 @@ except ImportError as error:
 
 NAME = "glm4"
 
-# Without a brace or a line that is one word there is no call, whatever the tools are.
-_MAY_BE_CALL = re.compile(r"\{|^[ \t]*[\w.\-]+[ \t\r]*(?:$|<\|)", re.MULTILINE)
+# Without a brace or a line that is one word there is no call, whatever the tools are. Control
+# tokens, spelled out, end a line as well.
+_MAY_BE_CALL = re.compile(r"\{|(?:^|\|>)[ \t]*[\w.\-]+[ \t\r]*(?:$|<\|)", re.MULTILINE)
 
 
 class Glm4Detector(BaseFormatDetector):

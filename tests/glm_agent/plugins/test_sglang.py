@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from glm_agent import ConfigurationError
 
@@ -72,6 +72,7 @@ def test_delta_by_delta_equals_whole(sglang_plugin: ModuleType, text: str):
 
 
 @given(text=replies)
+@example(text="<|assistant|>get_weather")
 def test_a_call_is_never_overlooked_before_it_is_parsed(sglang_plugin: ModuleType, text: str):
     """SGLang parses a whole reply only if this says that there may be a call."""
     if whole(sglang_plugin, text)[1]:
