@@ -364,7 +364,7 @@ class Glm4Parser:
         if self.stop == CALL and read_arguments(payload, self._strict).value is not None:
             self._held = []
             self._drop_around(line.strip(), f"{line}\n")
-            self._take_payload(self._start_call(line.strip(), *self._where), rest)
+            self._take_text(self._take_payload(self._start_call(line.strip(), *self._where), rest))
         else:
             self._release()
 

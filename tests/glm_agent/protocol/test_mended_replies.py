@@ -332,6 +332,15 @@ def test_a_cut_call_is_never_completed(payload: str) -> None:
     assert "cut by the token limit" in (made.error or "")
 
 
+def test_nothing_is_lost_after_a_call_to_an_unknown_tool() -> None:
+    """#11: what it is comes out with the stop token, and what follows it then."""
+    parser = GLM4.stream_parser(TOOLS)
+    for piece in (f"nope\n{JSON} <|observation|>", Control(OBSERVATION)):
+        parser.feed(piece)
+    assert shown(parser.parts) == [("nope", CITY, ())]
+    assert "".join(parser.dropped) == "\n <|observation|>"
+
+
 def test_what_is_cut_after_a_call_is_text() -> None:
     """The call may be running by then."""
     parsed = GLM4.parse('get_weather\n{"a": 1}{"b', TOOLS, None, truncated=True)
