@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glm_agent.models import attention
-from glm_agent.models.fit import AT_ONCE
-from glm_agent.models.kv_cache import KvCache
-from glm_agent.models.passes import Part, run
-from glm_agent.models.static import StaticDecoder
+from glm_agent.models.engine import attention
+from glm_agent.models.engine.kv_cache import KvCache
+from glm_agent.models.engine.passes import Part, run
+from glm_agent.models.engine.static import StaticDecoder
+from glm_agent.models.fitting.fit import AT_ONCE
 
 if TYPE_CHECKING:
     import torch

@@ -28,7 +28,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from glm_agent.messages import ToolSpec
-from glm_agent.models.constraint import Constrainer
+from glm_agent.models.engine.constraint import Constrainer
 from glm_agent.protocol import TokenizerEncoder, encoder_for
 from glm_agent.protocol.grammar import grammar_of
 from glm_agent.protocol.grammar.structural_tag import structural_tag

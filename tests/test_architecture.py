@@ -47,7 +47,7 @@ IMPURE = {
     *("logging", "time", "random", "sys"),
 }
 # Classes made of heavy packages' own: these modules are only ever imported inside functions.
-LATE = {"glm_agent.models.kv_layers"}
+LATE = {"glm_agent.models.engine.kv_layers"}
 HEAVY = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 # Run by the interpreter of a kernel, which has ipykernel and what it brings along.
 IN_THE_KERNEL = {

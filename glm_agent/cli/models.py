@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..models.fit import gigabytes
+from ..models.fitting.fit import gigabytes
 from .text import visible
 from .tokens import Tokens
 
 if TYPE_CHECKING:
     from ..models import ModelInfo
-    from ..models.fit import Fit, Need
+    from ..models.fitting.fit import Fit, Need
 
 
 @click.group()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .base import Chunk, Finish, Model, Reply, Request, Settings
-    from .info import ModelInfo, model_fit, model_info
+    from .fitting.info import ModelInfo, model_fit, model_info
     from .load import list_models, load_model
-    from .openai_compatible import OpenAICompatibleModel
     from .scripted import ScriptedModel, ScriptedReply
+    from .servers.openai_compatible import OpenAICompatibleModel
     from .transformers_model import TransformersModel
     from .wire import WireModel
 
@@ -40,8 +40,8 @@ _MODULES = {
     "Chunk": "base",
     "Finish": "base",
     "Model": "base",
-    "ModelInfo": "info",
-    "OpenAICompatibleModel": "openai_compatible",
+    "ModelInfo": "fitting.info",
+    "OpenAICompatibleModel": "servers.openai_compatible",
     "Reply": "base",
     "Request": "base",
     "ScriptedModel": "scripted",
@@ -51,8 +51,8 @@ _MODULES = {
     "WireModel": "wire",
     "list_models": "load",
     "load_model": "load",
-    "model_fit": "info",
-    "model_info": "info",
+    "model_fit": "fitting.info",
+    "model_info": "fitting.info",
 }
 
 

@@ -39,7 +39,7 @@ def load_model(name: str | os.PathLike[str] | None = None, **options: Any) -> Mo
                     f"model {text}: a server places its model itself; "
                     f"leave {' and '.join(given)} out"
                 )
-            from .openai_compatible import OpenAICompatibleModel
+            from .servers.openai_compatible import OpenAICompatibleModel
 
             return OpenAICompatibleModel(text, **options)
         from .transformers_model import TransformersModel

@@ -1,7 +1,7 @@
 """Finds and loads a causal GLM for `TransformersModel`, and says in one line what is wrong if not.
 
-Does not do: running it (`engine.py`), finding device and number format (`placing.py`), counting
-bytes (`fit.py`), remote code: what a checkpoint brings as Python is not run.
+Does not do: running it (`engine`), finding device and number format (`fitting`), counting
+bytes (`fitting`), remote code: what a checkpoint brings as Python is not run.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigurationError, DoesNotFit, ModelLoadError
 from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
-from . import attention
-from .engine import Engine, Sampling
-from .fit import check_fit
+from .engine import attention
+from .engine.engine import Engine, Sampling
+from .fitting.fit import check_fit
+from .fitting.memory import memory_of
+from .fitting.placing import choose_device, choose_dtype
+from .fitting.quantize import check_quantize, quantization
+from .fitting.shape import BY_FORMULA, shape_of
 from .hush import imports_hushed, quiet
-from .memory import memory_of
-from .placing import choose_device, choose_dtype
-from .quantize import check_quantize, quantization
-from .shape import BY_FORMULA, shape_of
 
 if TYPE_CHECKING:
     import torch

@@ -23,18 +23,18 @@ from ..messages import Piece, Transcript, Usage
 from ..protocol import Decoder, Prompt, Protocol
 from ..protocol.grammar import AUTO, NONE, check_choice, grammar_of
 from .base import Chunk, Finish, Request
-from .batch import MOST as MOST_AT_ONCE
-from .desk import Desk
-from .engine import Engine, Work
-from .fit import KV_FORMS
-from .handoff import Handoff, T
-from .kv_store import KvStore
+from .engine.batch import MOST as MOST_AT_ONCE
+from .engine.desk import Desk
+from .engine.engine import Engine, Work
+from .engine.handoff import Handoff, T
+from .engine.kv_store import KvStore
+from .engine.lookup import MOST
+from .engine.sampling import Sampling
+from .engine.worker import Worker
+from .fitting.fit import KV_FORMS
+from .fitting.memory import memory_of, ram
 from .loading import Source, first_line, load_engine
-from .lookup import MOST
-from .memory import memory_of, ram
-from .sampling import Sampling
 from .wire import WireModel
-from .worker import Worker
 
 
 class TransformersModel(WireModel):

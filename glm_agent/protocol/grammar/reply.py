@@ -11,7 +11,7 @@ call nothing but the stop token or another call can follow.
 The grammar is in llguidance's dialect of Lark; that engine was chosen over xgrammar by measurement
 (`benchmarks/grammar.py`, whose numbers are in docs/constrained-decoding.md).
 
-Does not do: computing token masks (`models.constraint`), the formats themselves: `name_line.py`
+Does not do: computing token masks (`models.engine`), the formats themselves: `name_line.py`
 has those with a name on a line of its own, `tags.py` those with calls in tags.
 """
 

@@ -7,7 +7,7 @@ later; the format is that of xgrammar's documentation).
 It says the same as `reply.py`, but for the control tokens: a server lets a reply end with any of
 its stop tokens where the format is complete, and a call is the last thing in a reply.
 
-Does not do: sending it (`models.completions`), other servers.
+Does not do: sending it (`models.servers`), other servers.
 """
 
 from __future__ import annotations

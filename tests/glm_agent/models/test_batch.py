@@ -14,9 +14,9 @@ import pytest
 from glm_agent.errors import ConfigurationError, ModelError
 from glm_agent.messages import Transcript, User
 from glm_agent.models import Request, Settings, TransformersModel
-from glm_agent.models.batch import BESIDE, Batch
-from glm_agent.models.engine import Engine, Sampling, Work
-from glm_agent.models.kv_store import KvStore
+from glm_agent.models.engine.batch import BESIDE, Batch
+from glm_agent.models.engine.engine import Engine, Sampling, Work
+from glm_agent.models.engine.kv_store import KvStore
 from glm_agent.models.load import EMBEDDED_FOLDER
 
 from .conftest import WEATHER, reply_of
@@ -235,7 +235,7 @@ def test_one_that_is_cancelled_in_line_never_begins(engine: Engine) -> None:
 
 
 def test_a_long_prompt_is_read_in_parts_beside_the_others(engine: Engine, monkeypatch) -> None:
-    from glm_agent.models import batch as module
+    from glm_agent.models.engine import batch as module
 
     monkeypatch.setattr(module, "BESIDE", 16)
     engine = dataclasses.replace(engine, lookup=0)
@@ -402,7 +402,7 @@ def test_a_failure_after_the_pass_is_undone(engine: Engine, monkeypatch) -> None
 def test_models_whose_layers_cannot_be_shared_run_in_turn(loaded: Engine, monkeypatch) -> None:
     from transformers import DynamicCache
 
-    from glm_agent.models import kv_cache
+    from glm_agent.models.engine import kv_cache
 
     monkeypatch.setattr(kv_cache, "_new_cache", lambda config, form: DynamicCache(config=config))
     engine = dataclasses.replace(loaded, caches=KvStore(ROOM))

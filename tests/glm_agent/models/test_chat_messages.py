@@ -17,7 +17,7 @@ from glm_agent.messages import (
     User,
 )
 from glm_agent.models import OpenAICompatibleModel, Request
-from glm_agent.models.chat_messages import chat_messages, chat_tools
+from glm_agent.models.servers.chat_messages import chat_messages, chat_tools
 
 from .conftest import BROWSER, PYTHON, WEATHER, Loopback
 

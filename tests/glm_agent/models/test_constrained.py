@@ -14,7 +14,7 @@ from glm_agent import Agent, tool
 from glm_agent.errors import ConfigurationError, UnsupportedSchemaError
 from glm_agent.messages import Assistant, ToolSpec, User
 from glm_agent.models import Reply, Request, Settings, TransformersModel
-from glm_agent.models.constraint import Constrainer
+from glm_agent.models.engine.constraint import Constrainer
 from glm_agent.models.load import EMBEDDED_FOLDER
 from glm_agent.protocol import protocol_for
 from glm_agent.protocol.grammar import grammar_of

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glm_agent.errors import DoesNotFit, ModelLoadError
 from glm_agent.models import TransformersModel, model_fit
 from glm_agent.models import loading as loading_module
-from glm_agent.models.fit import (
+from glm_agent.models.fitting.fit import (
     AT_ONCE,
     FORMATS,
     check_fit,
@@ -23,8 +23,8 @@ from glm_agent.models.fit import (
     need_of,
     weights_bytes,
 )
-from glm_agent.models.memory import Memory
-from glm_agent.models.shape import Shape, shape_of
+from glm_agent.models.fitting.memory import Memory
+from glm_agent.models.fitting.shape import Shape, shape_of
 
 from .conftest import reply_of
 

@@ -7,8 +7,8 @@ import threading
 import anyio
 import pytest
 
-from glm_agent.models.handoff import Handoff
-from glm_agent.models.worker import Worker
+from glm_agent.models.engine.handoff import Handoff
+from glm_agent.models.engine.worker import Worker
 
 pytestmark = pytest.mark.anyio
 

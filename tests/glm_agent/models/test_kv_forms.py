@@ -7,8 +7,8 @@ import pytest
 from glm_agent.errors import ConfigurationError
 from glm_agent.messages import User
 from glm_agent.models import TransformersModel
-from glm_agent.models.kv_cache import KvCache
-from glm_agent.models.passes import Part, run
+from glm_agent.models.engine.kv_cache import KvCache
+from glm_agent.models.engine.passes import Part, run
 
 from .conftest import reply_of
 from .test_batch import ids

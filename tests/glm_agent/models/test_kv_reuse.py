@@ -12,9 +12,9 @@ import pytest
 from glm_agent.errors import ConfigurationError, ModelError
 from glm_agent.messages import Observation, System, ToolSpec, Transcript, User
 from glm_agent.models import Reply, Request, Settings, TransformersModel
-from glm_agent.models.engine import Engine, Sampling, Work
-from glm_agent.models.kv_cache import KvCache
-from glm_agent.models.kv_store import KvStore
+from glm_agent.models.engine.engine import Engine, Sampling, Work
+from glm_agent.models.engine.kv_cache import KvCache
+from glm_agent.models.engine.kv_store import KvStore
 from glm_agent.models.load import EMBEDDED_FOLDER
 
 from .conftest import WEATHER, reply_of
@@ -169,7 +169,7 @@ async def test_conversations_are_the_same_with_and_without_reuse(seeds: range) -
 
 
 def test_a_prompt_that_was_read_in_parts_is_the_same(talk: Talk, monkeypatch) -> None:
-    from glm_agent.models import batch
+    from glm_agent.models.engine import batch
 
     monkeypatch.setattr(batch, "AT_ONCE", 7)
     talk(ids(100, 1))
@@ -333,7 +333,7 @@ async def test_a_cancelled_reply_is_gone_on_from(tiny) -> None:
 
 
 def test_stopping_while_the_prompt_is_read_keeps_what_was_read(talk: Talk, monkeypatch) -> None:
-    from glm_agent.models import batch
+    from glm_agent.models.engine import batch
 
     monkeypatch.setattr(batch, "AT_ONCE", 16)
     prompt = ids(100, 1)
@@ -434,7 +434,7 @@ def test_layers_that_cannot_forget_are_only_gone_on_with(loaded: Engine, monkeyp
     """Such as layers with a window: the beginning is gone when a prompt goes back to it."""
     from transformers import DynamicCache
 
-    from glm_agent.models import kv_cache
+    from glm_agent.models.engine import kv_cache
 
     monkeypatch.setattr(kv_cache, "_new_cache", lambda config, form: DynamicCache(config=config))
     talk = Talk(dataclasses.replace(loaded, caches=KvStore(ROOM)))

@@ -13,7 +13,7 @@ import glm_agent.models
 from glm_agent.errors import ModelLoadError
 from glm_agent.models import OpenAICompatibleModel, TransformersModel, list_models, load_model
 from glm_agent.models import load as load_module
-from glm_agent.models.info import model_info, safetensors_header
+from glm_agent.models.fitting.info import model_info, safetensors_header
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from glm_agent.errors import ConfigurationError
 from glm_agent.messages import Observation, System, Transcript, User
 from glm_agent.models import Request, Settings, TransformersModel
-from glm_agent.models.engine import Engine, Sampling, Work
-from glm_agent.models.kv_store import KvStore
+from glm_agent.models.engine.engine import Engine, Sampling, Work
+from glm_agent.models.engine.kv_store import KvStore
+from glm_agent.models.engine.lookup import PromptLookup
+from glm_agent.models.engine.token_ids import TokenIds
 from glm_agent.models.load import EMBEDDED_FOLDER
-from glm_agent.models.lookup import PromptLookup
-from glm_agent.models.token_ids import TokenIds
 
 from .conftest import WEATHER, reply_of
 

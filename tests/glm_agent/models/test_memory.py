@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glm_agent.models.memory import Memory, _limits, memory_here, memory_of, ram
+from glm_agent.models.fitting.memory import Memory, _limits, memory_here, memory_of, ram
 
 GB = 1_000_000_000
 
@@ -65,7 +65,9 @@ def test_without_limits_there_are_none(tmp_path, own: str) -> None:
 
 
 def test_a_limit_lowers_the_ram(monkeypatch) -> None:
-    monkeypatch.setattr("glm_agent.models.memory._limits", lambda: [(4000, 1500), (5000, 4500)])
+    monkeypatch.setattr(
+        "glm_agent.models.fitting.memory._limits", lambda: [(4000, 1500), (5000, 4500)]
+    )
     assert ram() == Memory("cpu", "RAM", 4000, 500)
 
 
@@ -74,7 +76,7 @@ def test_a_limit_lowers_the_ram(monkeypatch) -> None:
 )
 def test_without_a_gpu_torch_is_not_asked() -> None:
     code = (
-        "import sys\nfrom glm_agent.models.memory import memory_here\n"
+        "import sys\nfrom glm_agent.models.fitting.memory import memory_here\n"
         "assert memory_here().device == 'cpu'\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

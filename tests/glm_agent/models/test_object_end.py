@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glm_agent.models.object_end import ObjectEnd
+from glm_agent.models.servers.object_end import ObjectEnd
 
 values = st.recursive(
     st.none() | st.integers() | st.text(alphabet='ab"\\{}[]北\n', max_size=8),

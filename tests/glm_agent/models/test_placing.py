@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glm_agent.errors import ModelLoadError
-from glm_agent.models.placing import choose_device, choose_dtype
+from glm_agent.models.fitting.placing import choose_device, choose_dtype
 
 torch = pytest.importorskip("torch")
 

@@ -11,9 +11,9 @@ import pytest
 
 from glm_agent.errors import ModelLoadError
 from glm_agent.models import TransformersModel, load_model
-from glm_agent.models.fit import weights_bytes
-from glm_agent.models.quantize import QUANTIZATIONS, quantization
-from glm_agent.models.shape import shape_of
+from glm_agent.models.fitting.fit import weights_bytes
+from glm_agent.models.fitting.quantize import QUANTIZATIONS, quantization
+from glm_agent.models.fitting.shape import shape_of
 
 from .conftest import WEATHER, reply_of
 from .tiny import build_checkpoint

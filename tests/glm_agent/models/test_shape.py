@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glm_agent.models.shape import BY_FORMULA, shape_of
+from glm_agent.models.fitting.shape import BY_FORMULA, shape_of
 
 LARGE = {"hidden_size": 6144, "intermediate_size": 23_040, "num_hidden_layers": 61}
 
@@ -84,7 +84,7 @@ CONFIGS: list[dict[str, Any]] = [
 def test_the_formulas_count_what_transformers_builds(config: dict[str, Any], monkeypatch) -> None:
     """The skeleton takes another way: it asks the modules themselves."""
     pytest.importorskip("torch")
-    from glm_agent.models import shape as module
+    from glm_agent.models.fitting import shape as module
 
     counted = shape_of(config)
     monkeypatch.setattr(module, "_DEFAULTS", {})
@@ -155,7 +155,7 @@ def test_counting_needs_neither_torch_nor_transformers() -> None:
     code = (
         "import sys\n"
         "sys.modules['torch'] = sys.modules['transformers'] = None\n"
-        "from glm_agent.models.shape import shape_of\n"
+        "from glm_agent.models.fitting.shape import shape_of\n"
         "assert shape_of({'model_type': 'glm4_moe', 'head_dim': 128}).parameters > 10**11\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

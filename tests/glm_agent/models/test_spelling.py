@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glm_agent.messages import Assistant, Control, Generated, Observation, User
-from glm_agent.models.spelling import neutralise, spell
+from glm_agent.models.servers.spelling import neutralise, spell
 from glm_agent.protocol import Prompt, protocol_for
 
 from .tiny import CONTROLS, build_tokenizer

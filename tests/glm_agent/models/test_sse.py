@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glm_agent.models.sse import MAX_LINE, DataLines
+from glm_agent.models.servers.sse import MAX_LINE, DataLines
 
 
 def lines(*chunks: bytes) -> list[bytes]:

@@ -11,11 +11,11 @@ import itertools
 
 import pytest
 
-from glm_agent.models.engine import Engine, Sampling, Work
-from glm_agent.models.kv_cache import KvCache
-from glm_agent.models.kv_store import KvStore
-from glm_agent.models.passes import Part, run
-from glm_agent.models.static import StaticDecoder, _Graph
+from glm_agent.models.engine.engine import Engine, Sampling, Work
+from glm_agent.models.engine.kv_cache import KvCache
+from glm_agent.models.engine.kv_store import KvStore
+from glm_agent.models.engine.passes import Part, run
+from glm_agent.models.engine.static import StaticDecoder, _Graph
 
 from .test_batch import add, alone, finish, ids
 
@@ -118,7 +118,7 @@ def test_guesses_have_graphs_of_their_width(engine: Engine, played) -> None:
 
 @pytest.fixture
 def short(monkeypatch):
-    from glm_agent.models import static
+    from glm_agent.models.engine import static
 
     monkeypatch.setattr(static, "_SHORTEST", 16)
 

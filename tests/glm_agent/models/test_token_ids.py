@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glm_agent.models.token_ids import TokenIds
+from glm_agent.models.engine.token_ids import TokenIds
 
 # Few values, some of whose bytes look like the beginning of others: rows that nearly agree.
 IDS = st.lists(st.sampled_from([0, 1, 256, 257, 65_536, 151_338, 2**31 - 1]), max_size=40)

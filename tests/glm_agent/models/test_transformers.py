@@ -10,7 +10,7 @@ import pytest
 from glm_agent.errors import ModelError
 from glm_agent.messages import Control, User
 from glm_agent.models import Reply, Request, Settings, TransformersModel
-from glm_agent.models.engine import Engine, Sampling
+from glm_agent.models.engine.engine import Engine, Sampling
 
 from .conftest import WEATHER, reply_of
 

@@ -12,7 +12,7 @@ import pytest
 from glm_agent.errors import ModelLoadError, ServerError
 from glm_agent.messages import User
 from glm_agent.models import OpenAICompatibleModel, Request
-from glm_agent.models.transport import Transport
+from glm_agent.models.servers.transport import Transport
 
 from .conftest import Exchange, Loopback, reply_of
 
@@ -185,7 +185,7 @@ async def test_a_line_without_end(server) -> None:
 
 
 async def test_a_stream_without_end(server, monkeypatch) -> None:
-    monkeypatch.setattr("glm_agent.models.transport.MAX_STREAM", 2000)
+    monkeypatch.setattr("glm_agent.models.servers.transport.MAX_STREAM", 2000)
     chunk = {"choices": [{"text": "word " * 20, "delta": {"content": "word " * 20}}]}
     answer_all(server, lambda x: x.sse(*[chunk] * 100))
     assert "sends without end" in await failure(server.url)

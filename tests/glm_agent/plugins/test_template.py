@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glm_agent.messages import Assistant, Message, Observation, System, ToolCall, ToolSpec, User
-from glm_agent.models.chat_messages import chat_messages, chat_tools
+from glm_agent.models.servers.chat_messages import chat_messages, chat_tools
 from glm_agent.plugins import CHAT_TEMPLATE
 from glm_agent.protocol import protocol_for
 

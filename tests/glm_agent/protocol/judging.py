@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glm_agent.messages import ToolSpec
-from glm_agent.models.constraint import Constrainer
+from glm_agent.models.engine.constraint import Constrainer
 from glm_agent.protocol import Control, TokenizerEncoder
 from glm_agent.protocol.grammar import grammar_of
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from ..protocol import Control, Prompt
+from ...protocol import Control, Prompt
 
 # The form of all of GLM's role tokens, and the names of the other special tokens of GLM-4.
 _SPELLED = re.compile(r"(<\|)([^\s<>|]{1,64})(\|>)|([<\[])([gs]?MASK|sop|eop)([>\]])")

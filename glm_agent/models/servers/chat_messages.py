@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..messages import Assistant, Image, Message, Observation, System, ToolCall, ToolSpec, User
-from ..protocol.rendering.raw_tools import RAW_PARAMETER, as_function
+from ...messages import Assistant, Image, Message, Observation, System, ToolCall, ToolSpec, User
+from ...protocol.rendering.raw_tools import RAW_PARAMETER, as_function
 from .transport import json_bytes
 
 NO_OUTPUT = "(no output)"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio.lowlevel
 import httpx2
 
-from ..errors import ServerError
+from ...errors import ServerError
 from .address import checked_url, find_key, is_local
 from .sse import DataLines
 

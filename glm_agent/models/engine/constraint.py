@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..errors import ModelError, ModelLoadError
-from ..protocol import TokenizerEncoder
+from ...errors import ModelError, ModelLoadError
+from ...protocol import TokenizerEncoder
 
 if TYPE_CHECKING:
     import torch

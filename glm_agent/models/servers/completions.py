@@ -14,17 +14,17 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import Any, cast
 
-from ..errors import ConfigurationError, ServerError, UnsupportedSchemaError
-from ..messages import Control, Piece, Usage
-from ..protocol import Decoder, Prompt, Protocol, TokenizerEncoder, protocol_for
-from ..protocol.grammar import AUTO, NONE, check_choice
-from ..protocol.grammar.structural_tag import structural_tag
-from ..protocol.reply import ControlSplitter
-from .base import Chunk, Finish, Request, Settings
+from ...errors import ConfigurationError, ServerError, UnsupportedSchemaError
+from ...messages import Control, Piece, Usage
+from ...protocol import Decoder, Prompt, Protocol, TokenizerEncoder, protocol_for
+from ...protocol.grammar import AUTO, NONE, check_choice
+from ...protocol.grammar.structural_tag import structural_tag
+from ...protocol.reply import ControlSplitter
+from ..base import Chunk, Finish, Request, Settings
+from ..wire import WireModel
 from .server_traits import GRAMMAR_SERVERS, ServerTraits
 from .spelling import spell
 from .transport import NoEndpoint, Refused, Transport
-from .wire import WireModel
 
 # Ids of the stop tokens, for servers that report ids to a client that has no tokenizer: those of
 # glm-4-9b-chat up to GLM-4.7 (config.json of glm-4-9b-chat), and those of GLM-4.7-Flash and GLM-5

@@ -13,8 +13,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError
-from ..protocol import Protocol, TokenizerEncoder
+from ...errors import ModelError
+from ...protocol import Protocol, TokenizerEncoder
 from . import attention
 from .batch import MOST, Batch
 from .kv_store import KvStore

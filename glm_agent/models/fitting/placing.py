@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ModelLoadError
+from ...errors import ModelLoadError
 
 if TYPE_CHECKING:
     import torch

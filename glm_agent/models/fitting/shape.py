@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .hush import imports_hushed, quiet
+from ..hush import imports_hushed, quiet
 
 # What transformers takes where config.json is silent (configuration_glm.py and its neighbours).
 _DENSE: Mapping[str, Any] = {

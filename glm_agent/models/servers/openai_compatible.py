@@ -16,10 +16,10 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import ConfigurationError, ModelLoadError, ServerError
-from ..events import ReplyEvent
-from ..protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
-from .base import Model, Reply, Request
+from ...errors import ConfigurationError, ModelLoadError, ServerError
+from ...events import ReplyEvent
+from ...protocol import Protocol, TokenizerEncoder, encoder_for, protocol_for
+from ..base import Model, Reply, Request
 from .chat import ChatModel
 from .completions import CompletionsModel
 from .server_traits import ServerTraits

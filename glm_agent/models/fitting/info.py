@@ -16,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import ConfigurationError, ModelLoadError
-from .fit import Fit, fit_of
-from .load import EMBEDDED, embedded_folder, kind_of, model_name
-from .loading import (
+from ...errors import ConfigurationError, ModelLoadError
+from ..load import EMBEDDED, embedded_folder, kind_of, model_name
+from ..loading import (
     Source,
     find_protocol,
     has_weights,
@@ -27,6 +26,7 @@ from .loading import (
     read_config,
     refuse_first_release,
 )
+from .fit import Fit, fit_of
 from .memory import Memory, memory_here
 from .shape import BY_FORMULA, Shape, shape_of
 

@@ -11,7 +11,7 @@ import re
 
 import httpx2
 
-from ..errors import ModelLoadError
+from ...errors import ModelLoadError
 
 
 def checked_url(base_url: str) -> httpx2.URL:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import DoesNotFit
+from ...errors import DoesNotFit
 from .memory import Memory
 from .shape import Shape
 

@@ -18,14 +18,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, ThinkingDelta
-from ..messages import Assistant, ToolCall
-from ..protocol import Protocol
-from ..protocol.arguments.ladder import CUT, Arguments, read_arguments
-from ..protocol.grammar import NONE
-from ..protocol.parsing.thinking import ThinkingParser
-from ..protocol.rendering.raw_tools import raw_payload
-from .base import Reply, Request
+from ...events import CallDelta, CallReady, CallStarted, ReplyEvent, TextDelta, ThinkingDelta
+from ...messages import Assistant, ToolCall
+from ...protocol import Protocol
+from ...protocol.arguments.ladder import CUT, Arguments, read_arguments
+from ...protocol.grammar import NONE
+from ...protocol.parsing.thinking import ThinkingParser
+from ...protocol.rendering.raw_tools import raw_payload
+from ..base import Reply, Request
 from .completions import read_usage
 from .object_end import ObjectEnd
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelLoadError
+from ...errors import ModelLoadError
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Settings
+from ..base import Settings
 
 if TYPE_CHECKING:
     import torch

@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError
+from ...errors import ModelError
+from ..fitting.fit import AT_ONCE
 from . import passes
-from .fit import AT_ONCE
 from .kv_store import KvStore
 from .reply import Reply
 from .static import StaticDecoder

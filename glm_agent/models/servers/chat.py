@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..errors import ServerError
-from ..events import ReplyEvent
-from ..messages import ToolSpec, Transcript
-from ..protocol import Protocol
-from ..protocol.grammar import AUTO, CHOICES, check_choice
-from .base import Model, Reply, Request
+from ...errors import ServerError
+from ...events import ReplyEvent
+from ...messages import ToolSpec, Transcript
+from ...protocol import Protocol
+from ...protocol.grammar import AUTO, CHOICES, check_choice
+from ..base import Model, Reply, Request
 from .chat_messages import ChatHistory, chat_tools
 from .chat_reading import Reading
 from .server_traits import ServerTraits
