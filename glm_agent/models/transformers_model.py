@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -110,6 +110,7 @@ class TransformersModel(WireModel):
         self._desk: Desk | None = None
         self._engine: Engine | None = None
         self._worker: Worker | None = None
+        self._held: tuple[object, str | None] | None = None  # the last grammar, and what it is of
         self._lock = threading.Lock()
         self._closed = False
 
@@ -179,7 +180,7 @@ class TransformersModel(WireModel):
         ids = prompt.encode(engine.encoder)
         settings = request.settings
         sampling = Sampling.of(settings, engine.sampling)
-        grammar = _grammar(engine, request, prompt.opening)
+        grammar = self._grammar(engine, request, prompt.opening)
         # A list of messages may be any conversation; a transcript is one.
         session = request.messages if isinstance(request.messages, Transcript) else None
         work = Work()
@@ -229,6 +230,15 @@ class TransformersModel(WireModel):
         )
         yield Finish(progress.stop, progress.stop is None, usage)
 
+    def _grammar(self, engine: Engine, request: Request, opening: tuple[Piece, ...]) -> str | None:
+        """`_grammar`, made once for all steps that offer the same tools."""
+        tools, constrain = tuple(request.tools), request.settings.constrain
+        of = (engine.protocol.name, tools, request.tool_choice, constrain, opening)
+        held = self._held
+        if held is None or held[0] != of:
+            held = self._held = of, _grammar(engine, request, opening)
+        return held[1]
+
     def _submit(self, job: Callable[[], None]) -> None:
         with self._lock:
             if self._closed:
@@ -254,20 +264,14 @@ class TransformersModel(WireModel):
         self._engine = None
 
 
-@dataclass(slots=True)
 class _Progress:
     """What has come of a reply so far."""
-
-    decoder: Decoder
-    stops: dict[int, str]
-    count: int = 0
-    stop: str | None = None
 
     def __init__(self, engine: Engine) -> None:
         self.decoder = Decoder(engine.encoder)
         self.stops = engine.stops
         self.count = 0
-        self.stop = None
+        self.stop: str | None = None
 
     def chunk(self, tokens: list[int]) -> Chunk:
         """Tokens as a chunk, without the stop token that may end them."""

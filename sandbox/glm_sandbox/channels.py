@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_client.session import Session
 
-from .kinds.base import Channels
+from .kinds.base import Channels, execute_request
 from .wire import Line, Role
 
 _AT_ONCE = 1024 * 1024  # bytes of messages that are decoded in one go
@@ -52,15 +52,7 @@ class WireChannels(Channels):
 
     def execute(self, code: str) -> str:
         """Send an execute request."""
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": False,
-        }
-        return self._send("execute_request", content)
+        return self._send("execute_request", execute_request(code))
 
     def kernel_info(self) -> None:
         """Send a kernel_info request."""

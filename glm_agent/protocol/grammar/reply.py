@@ -47,6 +47,14 @@ def check_choice(choice: str, tools: Sequence[str]) -> None:
     )
 
 
+def callable_tools(tools: Sequence[ToolSpec], choice: str) -> list[ToolSpec]:
+    """Those that `choice` lets the model call. Raises `ConfigurationError` as `check_choice`."""
+    check_choice(choice, [tool.name for tool in tools])
+    if choice == NONE:
+        return []
+    return [tool for tool in tools if choice in CHOICES or tool.name == choice]
+
+
 def grammar_of(
     family: str, tools: Sequence[ToolSpec], choice: str = AUTO, opening: Sequence[Piece] = ()
 ) -> str | None:
@@ -58,12 +66,9 @@ def grammar_of(
         UnsupportedSchemaError: A tool's schema cannot be held.
         ConfigurationError: There is no tool of the name that `choice` asks for.
     """
-    check_choice(choice, [tool.name for tool in tools])
+    offered = callable_tools(tools, choice)
     if family not in FAMILIES:
         return None
-    offered = [tool for tool in tools if choice in CHOICES or tool.name == choice]
-    if choice == NONE:
-        offered = []
     check_tools(offered)
     in_tags = family in tags.LINES
     make = tags.xml_grammar if in_tags else name_line.glm4_grammar

@@ -18,7 +18,7 @@ from typing import Any
 from ...messages import ToolSpec
 from .held_tools import ACTION, held
 from .json_rules import closed
-from .reply import AUTO, CHOICES, NONE, check_choice
+from .reply import AUTO, NONE, callable_tools
 from .schema_check import check_tools
 
 FAMILIES = frozenset({"glm-4", "glm-4-0414"})
@@ -34,12 +34,9 @@ def structural_tag(
         UnsupportedSchemaError: A tool's schema cannot be held.
         ConfigurationError: There is no tool of the name that `choice` asks for.
     """
-    check_choice(choice, [tool.name for tool in tools])
+    offered = callable_tools(tools, choice)
     if family not in FAMILIES:
         return None
-    offered = [tool for tool in tools if choice in CHOICES or tool.name == choice]
-    if choice == NONE:
-        offered = []
     check_tools(offered)
     replies = [_sequence("\n", {"type": "any_text"})] if choice in (AUTO, NONE) else []
     if family != "glm-4":

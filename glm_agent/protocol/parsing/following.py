@@ -32,6 +32,7 @@ class Following:
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self.dropped: list[str] = []
         self.second: str | None = None
+        self.second_arguments: Mapping[str, Any] = {}
         self.continued_by_token = False
         """Whether a spelled-out `<|assistant|>` stands before the rest."""
         self._arguments = arguments
@@ -107,5 +108,5 @@ class Following:
         if not value or value == self._arguments:
             self.dropped.append(payload)
         else:
-            self.second = payload
+            self.second, self.second_arguments = payload, value
         return text[end:], ""

@@ -275,19 +275,19 @@ class Glm4Parser:
         if following.second is not None or rest:
             self.dropped += following.dropped
         if following.second is not None:
-            self._refuse(following.second)
+            self._refuse(following.second, following)
         elif rest:
             self._begin_segment()
             self._after_call = not following.continued_by_token
         return rest
 
-    def _refuse(self, payload: str) -> None:
+    def _refuse(self, payload: str, following: Following) -> None:
         """A second object is a call that can't be made: it may be meant otherwise."""
         call = self._start_call(self._call.name if self._call else "", "after-call")
         self._give_payload(call, payload)
         made = ToolCall(call.id, call.name, payload, None, SECOND_OBJECT, ("after-call",))
         self._finish_call(call, made)
-        self._following = Following(read_arguments(payload).value or {})
+        self._following = Following(following.second_arguments)
         self._state = State.FOLLOWING
 
     def _end_call(self, call: OpenCall, *, cut: bool, ended: bool) -> None:

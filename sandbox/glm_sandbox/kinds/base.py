@@ -56,6 +56,18 @@ def environment(limits: Limits) -> dict[str, str]:
     }
 
 
+def execute_request(code: str) -> dict[str, Any]:
+    """The content of an execute request: nobody to ask for input, no abort of later ones."""
+    return {
+        "code": code,
+        "silent": False,
+        "store_history": True,
+        "user_expressions": {},
+        "allow_stdin": False,
+        "stop_on_error": False,
+    }
+
+
 class Channels(ABC):
     """Jupyter messages to and from a kernel. What comes from it is untrusted."""
 

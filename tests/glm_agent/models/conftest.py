@@ -15,6 +15,7 @@ import pytest
 from glm_agent.events import CallStarted, TextDelta
 from glm_agent.messages import Message, ToolSpec, User
 from glm_agent.models import Model, Reply, Request, Settings
+from glm_agent.models.load import EMBEDDED_FOLDER
 
 WEATHER = ToolSpec(
     "get_weather",
@@ -23,6 +24,11 @@ WEATHER = ToolSpec(
 )
 PYTHON = ToolSpec("python", kind="python")
 BROWSER = ToolSpec("simple_browser", kind="simple_browser")
+
+needs_embedded = pytest.mark.skipif(
+    not (EMBEDDED_FOLDER / "model.safetensors").is_file(),
+    reason="the embedded model's weights are not in this checkout",
+)
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +46,14 @@ def caller(tmp_path_factory) -> Path:
 
     say = 'get_weather\n{"city": "北京"}<|observation|>'
     return build_checkpoint(tmp_path_factory.mktemp("models") / "caller", say=say)
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny):
+    """The engine of the checkpoint that babbles; it keeps nothing."""
+    from glm_agent.models.loading import Source, load_engine
+
+    return load_engine(Source(str(tiny)), device="cpu", protocol=None)
 
 
 @dataclass

@@ -19,22 +19,11 @@ from glm_agent.models.engine.engine import Engine, Sampling, Work
 from glm_agent.models.engine.kv_store import KvStore
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, reply_of
+from .conftest import WEATHER, needs_embedded, reply_of
 
 torch = pytest.importorskip("torch")
 
 ROOM = 10**9
-needs_embedded = pytest.mark.skipif(
-    not (EMBEDDED_FOLDER / "model.safetensors").is_file(),
-    reason="the embedded model's weights are not in this checkout",
-)
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny) -> Engine:
-    from glm_agent.models.loading import Source, load_engine
-
-    return load_engine(Source(str(tiny)), device="cpu", protocol=None)
 
 
 @pytest.fixture

@@ -277,3 +277,24 @@ async def test_a_run_begins_with_the_call_that_is_required() -> None:
         assert result.answer
         free = await agent.run("Hello!")
         assert free.calls == ()
+
+
+async def test_the_grammar_of_the_same_tools_is_made_once(babbler: Path, monkeypatch) -> None:
+    from glm_agent.models import transformers_model
+
+    made: list[tuple[object, ...]] = []
+
+    def counted(*given: object) -> str | None:
+        made.append(given)
+        return grammar_of(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(transformers_model, "grammar_of", counted)
+    model = TransformersModel(babbler)
+    pick = function("pick", "", "n", n=INTEGER)
+    for _ in range(3):
+        await reply_of(model, tools=(pick,), tool_choice="pick", max_tokens=5)
+    assert len(made) == 1
+    await reply_of(model, tools=(pick,), tool_choice="none", max_tokens=5)
+    await reply_of(model, tools=(function("other", "", "n", n=INTEGER),), max_tokens=5)
+    assert len(made) == 3
+    await model.aclose()

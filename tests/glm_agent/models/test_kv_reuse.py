@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 import pytest
@@ -17,23 +19,12 @@ from glm_agent.models.engine.kv_cache import KvCache
 from glm_agent.models.engine.kv_store import KvStore
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, reply_of
+from .conftest import WEATHER, needs_embedded, reply_of
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.anyio
 
 ROOM = 10**9
-needs_embedded = pytest.mark.skipif(
-    not (EMBEDDED_FOLDER / "model.safetensors").is_file(),
-    reason="the embedded model's weights are not in this checkout",
-)
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny) -> Engine:
-    from glm_agent.models.loading import Source, load_engine
-
-    return load_engine(Source(str(tiny)), device="cpu", protocol=None)
 
 
 @pytest.fixture
@@ -171,8 +162,13 @@ async def test_conversations_are_the_same_with_and_without_reuse(seeds: range) -
 def test_a_prompt_that_was_read_in_parts_is_the_same(talk: Talk, monkeypatch) -> None:
     from glm_agent.models.engine import batch
 
+    prompt, work = ids(100, 1), Work()
+    whole, _ = talk(prompt)
     monkeypatch.setattr(batch, "AT_ONCE", 7)
-    talk(ids(100, 1))
+    engine = dataclasses.replace(talk.engine, caches=KvStore(ROOM))
+    said = engine.generate(prompt, Sampling(), 8, lambda: False, work=work)
+    assert list(said) == whole
+    assert work.passes >= 100 // 7
 
 
 def test_the_very_same_prompt_computes_its_last_token_alone(talk: Talk) -> None:
@@ -343,66 +339,53 @@ def test_stopping_while_the_prompt_is_read_keeps_what_was_read(talk: Talk, monke
     assert talk(prompt)[1] == 32
 
 
+@contextmanager
+def failing(engine: Engine, error: Exception, when: Callable[[int], bool]) -> Iterator[None]:
+    """Passes of these numbers, counted from 1, fail in the middle of the model."""
+    passes = itertools.count(1)
+
+    def fail(*_: object) -> None:
+        if when(next(passes)):
+            raise error
+
+    hook = engine.model.model.layers[1].register_forward_pre_hook(fail)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 @pytest.mark.parametrize(("at", "kept"), [(1, 0), (3, 59)])
 def test_a_failed_pass_leaves_the_cache_as_it_was(talk: Talk, at: int, kept: int) -> None:
     """Layers of different lengths would be wrong for ever after: each forgets what came of it."""
     prompt = ids(60, 1)
     talk(ids(30, 2))
-    passes = itertools.count(1)
-
-    def fail(*_: object) -> None:
-        if next(passes) == at:
-            raise RuntimeError("the layer is on fire")
-
-    hook = talk.engine.model.model.layers[1].register_forward_pre_hook(fail)
-    with pytest.raises(RuntimeError, match="on fire"):
+    with (
+        failing(talk.engine, RuntimeError("the layer is on fire"), lambda number: number == at),
+        pytest.raises(RuntimeError, match="on fire"),
+    ):
         list(talk.engine.generate(prompt, Sampling(), 9, lambda: False))
-    hook.remove()
     assert talk(prompt)[1] == kept
     assert talk(ids(30, 2))[1] == 29
 
 
-def test_a_prompt_that_finds_no_memory_is_given_that_of_the_others(talk: Talk) -> None:
+@pytest.mark.parametrize("at", [1, 3], ids=["while the prompt is read", "in mid-reply"])
+def test_running_out_of_memory_frees_what_was_kept_for_others(talk: Talk, at: int) -> None:
     talk(ids(30, 2))
-    passes = itertools.count(1)
-
-    def fail(*_: object) -> None:
-        if next(passes) == 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    hook = talk.engine.model.model.layers[1].register_forward_pre_hook(fail)
-    said = list(talk.engine.generate(ids(60, 1), Sampling(), 9, lambda: False))
-    hook.remove()
-    assert talk(ids(60, 1), 9)[0] == said
-    assert talk(ids(30, 2))[1] == 0
-
-
-def test_running_out_of_memory_in_mid_reply_frees_what_was_kept(talk: Talk) -> None:
-    talk(ids(30, 2))
-    passes = itertools.count(1)
-
-    def fail(*_: object) -> None:
-        if next(passes) == 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    hook = talk.engine.model.model.layers[1].register_forward_pre_hook(fail)
-    said = list(talk.engine.generate(ids(60, 1), Sampling(), 9, lambda: False))
-    hook.remove()
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    with failing(talk.engine, error, lambda number: number == at):
+        said = list(talk.engine.generate(ids(60, 1), Sampling(), 9, lambda: False))
     assert talk(ids(60, 1), 9)[0] == said
     assert talk(ids(30, 2))[1] == 0
 
 
 def test_running_out_of_memory_for_good_keeps_what_was_read(talk: Talk) -> None:
-    passes = itertools.count(1)
-
-    def fail(*_: object) -> None:
-        if next(passes) >= 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    hook = talk.engine.model.model.layers[1].register_forward_pre_hook(fail)
-    with pytest.raises(ModelError, match="ran out of memory on cpu at 62 tokens; shorten"):
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    with (
+        failing(talk.engine, error, lambda number: number >= 3),
+        pytest.raises(ModelError, match="ran out of memory on cpu at 62 tokens; shorten"),
+    ):
         list(talk.engine.generate(ids(60, 1), Sampling(), 9, lambda: False))
-    hook.remove()
     assert talk(ids(60, 1))[1] == 59
 
 

@@ -19,14 +19,9 @@ from glm_agent.models.engine.lookup import PromptLookup
 from glm_agent.models.engine.token_ids import TokenIds
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, reply_of
+from .conftest import WEATHER, needs_embedded, reply_of
 
 pytest.importorskip("torch")
-
-needs_embedded = pytest.mark.skipif(
-    not (EMBEDDED_FOLDER / "model.safetensors").is_file(),
-    reason="the embedded model's weights are not in this checkout",
-)
 
 
 # ── guesses ───────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,6 @@
 """Decoding in fixed places: the same words, whoever sits down, gets up and comes back.
 
-The graphs themselves need CUDA (tests/gpu would run them); here their steps run one by one, and a
+The graphs themselves need CUDA, and no test records one yet; here their steps run one by one, and a
 recorded step is played by running it again from the places that it reads.
 """
 
@@ -20,13 +20,6 @@ from glm_agent.models.engine.static import StaticDecoder, _Graph
 from .test_batch import add, alone, finish, ids
 
 torch = pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny) -> Engine:
-    from glm_agent.models.loading import Source, load_engine
-
-    return load_engine(Source(str(tiny)), device="cpu", protocol=None)
 
 
 @pytest.fixture

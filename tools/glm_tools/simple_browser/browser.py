@@ -26,6 +26,7 @@ from ..web.cache import PageCache
 from ..web.fetch import Fetcher
 from ..web.guard import Guard
 from ..web.index import DocumentIndex
+from ..web.reading.page import host_of
 from ..web.search import Hit, SearchError, SearchProvider, search_provider
 from ..web.tape import PageSource, Recorder, Replay
 from ..web.text import one_line
@@ -206,7 +207,7 @@ class SimpleBrowser:
             raise _Failed(f"The search failed: {one_line(str(error))}") from error
         lines: list[str] = []
         sources: list[Source] = []
-        loadable = [hit for hit in hits if self._guard.allows_domain(formats.host(hit.url))]
+        loadable = [hit for hit in hits if self._guard.allows_domain(host_of(hit.url))]
         if self._provider is self._index:
             loadable = hits
         for number, hit in enumerate(loadable[: self._results]):

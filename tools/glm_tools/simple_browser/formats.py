@@ -6,10 +6,10 @@ Does not do: deciding what is shown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from glm_agent.messages import Source
 
+from ..web.reading.page import host_of
 from ..web.text import one_line
 
 _URL_SHOWN = 80
@@ -52,7 +52,7 @@ def page_text(title: str, lines: list[str], first: int = 0, last: int = 100) -> 
 
 def result_lines(number: int, title: str, url: str, snippet: str) -> list[str]:
     """One search result."""
-    return [f" # 【{number}†{title}†{one_line(host(url))}】", snippet]
+    return [f" # 【{number}†{title}†{one_line(host_of(url))}】", snippet]
 
 
 def label(number: int) -> str:
@@ -91,11 +91,3 @@ def short(url: str) -> str:
     if len(url) <= _URL_SHOWN:
         return url
     return f"{url[:_URL_SHOWN]}... (URL truncated at {_URL_SHOWN} chars)"
-
-
-def host(url: str) -> str:
-    """A URL's host, empty if it has none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from ...errors import KernelStartError
-from ..base import Channels
+from ..base import Channels, execute_request
 from .server import Server, authorization
 
 if TYPE_CHECKING:
@@ -66,17 +66,7 @@ class GatewayChannels(Channels):
     def execute(self, code: str) -> str:
         """Send an execute request."""
         self.dirty = True
-        self.running = self._send(
-            "execute_request",
-            {
-                "code": code,
-                "silent": False,
-                "store_history": True,
-                "user_expressions": {},
-                "allow_stdin": False,
-                "stop_on_error": False,
-            },
-        )
+        self.running = self._send("execute_request", execute_request(code))
         return self.running
 
     def kernel_info(self) -> None:
