@@ -6,7 +6,9 @@
 One turn is a user's message, K calls of `add(a, b)` one after another, each executed, and an answer:
 K + 1 requests. It is put to glm-agent, pydantic-ai, openai-agents and smolagents, and to raw httpx
 as the floor; over HTTP against a deterministic chat-completions server in a process of its own, and
-in process with each framework's test model; for K = 1 and K = 20. Each of these has fresh processes
+in process with each framework's test model; for K = 1 and K = 20. In process, the peers' models hand
+over finished messages, and glm-agent's writes in the wire format, which is rendered and parsed;
+"glm-agent (bare)" has a model like the peers'. Each of these has fresh processes
 of its own, in turns with the others, `--rounds` times. The peers come with `pip install -e
 '.[bench]'`; one that is not installed is left out.
 
@@ -38,12 +40,16 @@ from reporting.record import keep, machine, versions
 PARTS = Path(__file__).resolve().parent / "overhead_parts"
 PACKAGES = {
     "glm-agent": "glm_agent",
+    "glm-agent (bare)": "glm_agent",
     "raw httpx": "httpx",
     "openai-agents": "agents",
     "smolagents": "smolagents",
     "pydantic-ai": "pydantic_ai",
 }
 FLOOR = "raw httpx"
+BARE = "glm-agent (bare)"
+ONLY = {FLOOR: "http", BARE: "process"}
+"""Clients that there is one mode for."""
 MODES = ("http", "streamed", "process")
 CALLS = (1, 20)
 WARMUP = 3
@@ -125,7 +131,7 @@ def measure(options: argparse.Namespace) -> list[Result]:
         for mode in options.modes
         for calls in CALLS
         for client in clients
-        if client != FLOOR or mode == "http"
+        if ONLY.get(client, mode) == mode
     }
     with serving() as url:
         for _ in range(options.rounds):
@@ -164,18 +170,20 @@ def ratios(results: list[Result]) -> list[str]:
     lines: list[str] = []
     for mode in MODES:
         for calls in CALLS:
-            own = found.get(("glm-agent", mode, calls))
             peers = [r for r in results if (r.mode, r.calls) == (mode, calls)]
-            peers = [r for r in peers if r.client not in ("glm-agent", FLOOR)]
-            if own is None or not peers:
-                continue
-            best = min(peers, key=lambda r: r.least)
-            lines.append(
-                f"{mode}, K = {calls}: glm-agent takes {own.least / best.least:.2f} of the CPU time"
-                f" of {best.client}, the best peer (medians: {own.median / best.median:.2f})"
-            )
-            if floor := found.get((FLOOR, mode, calls)):
-                lines[-1] += f", and {own.least / floor.least:.2f} times {FLOOR}'s"
+            peers = [r for r in peers if r.client not in ("glm-agent", BARE, FLOOR)]
+            for name in ("glm-agent", BARE):
+                own = found.get((name, mode, calls))
+                if own is None or not peers:
+                    continue
+                best = min(peers, key=lambda r: r.least)
+                lines.append(
+                    f"{mode}, K = {calls}: {name} takes {own.least / best.least:.2f} of the CPU"
+                    f" time of {best.client}, the best peer"
+                    f" (medians: {own.median / best.median:.2f})"
+                )
+                if floor := found.get((FLOOR, mode, calls)):
+                    lines[-1] += f", and {own.least / floor.least:.2f} times {FLOOR}'s"
     for mode in MODES:
         for client in PACKAGES:
             few, many = found.get((client, mode, CALLS[0])), found.get((client, mode, CALLS[1]))

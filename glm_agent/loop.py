@@ -153,10 +153,10 @@ class Turn:
     async def _steps(self, background: TaskGroup) -> str:
         while True:
             self._check_limits()
-            flying = CallsInFlight(self._tools, self._context, background)
+            flying = CallsInFlight(self._tools, self._context)
             message = await self._reply(background, flying)
-            if message.calls:
-                await self._land(message.calls, flying)
+            if calls := message.calls:
+                await self._land(calls, flying)
                 continue
             if message.truncated:
                 raise LimitExceeded(self._cut_short())
@@ -226,7 +226,7 @@ class Turn:
             if close is not None:
                 await close()
         transcript.append(item.message)
-        self._usage += replace(item.usage, steps=1, seconds=0.0)
+        self._usage = _with(self._usage, item.usage)
         self._written = item.usage.completion_tokens
         return item.message
 
@@ -335,6 +335,19 @@ async def stream_turn(
         if not task.cancelled():
             task.exception()  # seen, so that asyncio does not report it a second time
     task.result()
+
+
+def _with(usage: Usage, reply: Usage) -> Usage:
+    """One step more, without its seconds: a run's are counted by the clock, tools' included."""
+    return Usage(
+        usage.steps + 1,
+        usage.prompt_tokens + reply.prompt_tokens,
+        usage.cached_tokens + reply.cached_tokens,
+        usage.completion_tokens + reply.completion_tokens,
+        0.0,
+        usage.computed_tokens + reply.computed_tokens,
+        usage.passes + reply.passes,
+    )
 
 
 async def _ignore(_: Event) -> None:

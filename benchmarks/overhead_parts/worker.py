@@ -7,6 +7,10 @@ MODE is `http` (the framework's ordinary run against the server at URL), `stream
 stream of events) or `process` (with the framework's own test model). Agents are made once, except
 where the test model holds the script of one conversation (glm-agent, openai-agents).
 
+In process, the peers' models hand over finished messages. glm-agent's `ScriptedModel` writes in the
+wire format, so that each step renders the prompt and parses the reply; "glm-agent (bare)" has a model
+as the peers' are, for the same work on both sides.
+
 Prints one JSON object on its last line: CPU milliseconds of each turn (all threads of the process), the highest
 resident memory in MB, turns a second with 50 turns at once (for one call a turn), and how many calls
 were executed.
@@ -67,6 +71,41 @@ def ours(mode: str, calls: int, url: str) -> Turn:
     from glm_agent import OpenAICompatibleModel
 
     agent = Agent(OpenAICompatibleModel(url, f"k{calls}", mode="chat"), [plus], limits=limits)
+
+    async def turn() -> str:
+        return (await agent.run(QUESTION)).answer
+
+    return turn
+
+
+def bare(mode: str, calls: int, url: str) -> Turn:
+    from collections.abc import AsyncIterator
+
+    from glm_agent import Agent, Limits, tool
+    from glm_agent.events import CallDelta, CallReady, CallStarted, TextDelta
+    from glm_agent.messages import Assistant, ToolCall, Usage
+    from glm_agent.models.base import Model, Reply, Request
+
+    class Scripted(Model):
+        """Gives the events that a server's replies give, from messages that are made at once."""
+
+        name = "scripted"
+
+        async def stream(self, request: Request) -> AsyncIterator[Any]:
+            step = 1 + sum(isinstance(message, Assistant) for message in request.messages)
+            usage = Usage(1, 100, 0, 10)
+            if step > calls:
+                yield TextDelta(answer(calls))
+                yield Reply(Assistant((answer(calls),)), usage)
+                return
+            text = arguments(step)
+            call = ToolCall(f"call_{request.first_call}", "add", text, json.loads(text))
+            yield CallStarted(call.id, call.name)
+            yield CallDelta(call.id, text)
+            yield CallReady(call)
+            yield Reply(Assistant((call,)), usage)
+
+    agent = Agent(Scripted(), [tool(add)], limits=Limits(steps=calls + 1))
 
     async def turn() -> str:
         return (await agent.run(QUESTION)).answer
@@ -244,6 +283,7 @@ def raw_httpx(mode: str, calls: int, url: str) -> Turn:
 
 CLIENTS: dict[str, Callable[[str, int, str], Any]] = {
     "glm-agent": ours,
+    "glm-agent (bare)": bare,
     "raw httpx": raw_httpx,
     "openai-agents": openai_agents,
     "smolagents": smolagents,

@@ -38,7 +38,8 @@ def overhead(record: dict[str, Any], plots: Any) -> Any:
         found = [r for r in record["results"] if (r["mode"], r["calls"]) == (mode, calls)]
         found.sort(key=value, reverse=True)
         names = [r["client"] for r in found]
-        colours = [{"glm-agent": OWN, "raw httpx": FLOOR}.get(name, OTHER) for name in names]
+        known = {"glm-agent": OWN, "glm-agent (bare)": OWN, "raw httpx": FLOOR}
+        colours = [known.get(name, OTHER) for name in names]
         bars = axes.barh(names, [value(r) for r in found], color=colours)
         axes.bar_label(bars, fmt=lambda n: f"{n:.0f}" if n >= 20 else f"{n:.1f}", padding=3)
         axes.set_title(title, fontsize=10)

@@ -5,8 +5,8 @@ Does not do: deciding what goes into a prompt (the renderers do).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Protocol
 
 from ..messages import Control, Generated, Piece
@@ -34,26 +34,48 @@ Part = Piece | Generated | Rest
 """What a prompt is made of."""
 
 
-@dataclass(frozen=True, slots=True)
 class Prompt:
     """What goes to the model. Adjacent texts are separate pieces because GLM-4 encodes them so.
 
     `opening` is how the prompt begins the reply that it asks for: what follows the last role
-    token, such as `<think>`. It belongs to the reply, but the model does not write it.
+    token, such as `<think>`. It belongs to the reply, but the model does not write it. Prompts of
+    the same pieces and opening are equal.
     """
 
-    pieces: tuple[Part, ...]
-    opening: tuple[Piece, ...] = ()
-    # The same pieces in blocks that remember their ids, where `builder.py` made the prompt.
-    blocks: tuple[Block, ...] | None = field(default=None, repr=False, compare=False)
+    __slots__ = ("_blocks", "opening")
+
+    def __init__(self, pieces: Iterable[Part], opening: tuple[Piece, ...] = ()) -> None:
+        self._blocks: Sequence[Block] = (Block(pieces),)
+        self.opening = opening
+
+    @classmethod
+    def of_blocks(cls, blocks: Sequence[Block], opening: tuple[Piece, ...]) -> Prompt:
+        """A prompt in parts that remember their ids. Nothing in them is looked at before it is
+        asked for, so that a step's prompt does not cost what all steps before it have said.
+        """
+        prompt = cls((), opening)
+        prompt._blocks = blocks
+        return prompt
+
+    @property
+    def pieces(self) -> tuple[Part, ...]:
+        """All of it, in order."""
+        return tuple(chain.from_iterable(block.pieces for block in self._blocks))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Prompt):
+            return NotImplemented
+        return (self.pieces, self.opening) == (other.pieces, other.opening)
+
+    def __hash__(self) -> int:
+        return hash((self.pieces, self.opening))
+
+    def __repr__(self) -> str:
+        return f"Prompt({self.pieces!r}, {self.opening!r})"
 
     def flat(self) -> Iterator[Piece]:
         """The pieces, with generated replies opened up into theirs."""
-        for piece in self.pieces:
-            if isinstance(piece, Generated | Rest):
-                yield from piece.pieces
-            else:
-                yield piece
+        return flat(self.pieces)
 
     @property
     def text(self) -> str:
@@ -63,16 +85,12 @@ class Prompt:
     @property
     def length(self) -> int:
         """How many characters `text` has, without making it."""
-        if self.blocks is None:
-            return sum(len(str(piece)) for piece in self.flat())
-        return sum(block.length for block in self.blocks)
+        return sum(block.length for block in self._blocks)
 
     def encode(self, encoder: Encoder) -> list[int]:
         """The prompt's token ids. Replies that this vocabulary generated keep their own (law 3)."""
-        if self.blocks is None:
-            return list(encode_pieces(self.pieces, encoder))
         ids: list[int] = []
-        for block in self.blocks:
+        for block in self._blocks:
             ids += block.ids(encoder)
         return ids
 
@@ -92,7 +110,7 @@ class Block:
     def length(self) -> int:
         """How many characters the pieces have; kept for the next time."""
         if self._length < 0:
-            self._length = len(Prompt(self.pieces).text)
+            self._length = sum(len(str(piece)) for piece in flat(self.pieces))
         return self._length
 
     def ids(self, encoder: Encoder) -> tuple[int, ...]:
@@ -101,6 +119,15 @@ class Block:
             self._ids = tuple(encode_pieces(self.pieces, encoder))
             self._vocabulary = encoder.vocabulary
         return self._ids
+
+
+def flat(pieces: Iterable[Part]) -> Iterator[Piece]:
+    """Pieces, with generated replies opened up into theirs."""
+    for piece in pieces:
+        if isinstance(piece, Generated | Rest):
+            yield from piece.pieces
+        else:
+            yield piece
 
 
 def encode_pieces(pieces: Iterable[Part], encoder: Encoder) -> Iterator[int]:

@@ -5,6 +5,7 @@ Does not do: knowing any wire format (`stream.py` knows GLM-4's).
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ class ControlSplitter:
         self._controls = tuple(controls)
         self._longest = max(map(len, controls), default=0)
         self._first = {control[0] for control in controls}
-        self._pattern = re.compile(f"({'|'.join(map(re.escape, controls))})") if controls else None
+        self._pattern = _any_of(self._controls)
         self._begun = ""
 
     def feed(self, text: str) -> list[Piece]:
@@ -113,6 +114,11 @@ class ControlSplitter:
             if any(token.startswith(text[start:]) for token in self._controls):
                 return start
         return len(text)
+
+
+@functools.cache
+def _any_of(controls: tuple[str, ...]) -> re.Pattern[str] | None:
+    return re.compile(f"({'|'.join(map(re.escape, controls))})") if controls else None
 
 
 def split_controls(text: str, controls: Sequence[str]) -> list[Piece]:

@@ -14,7 +14,6 @@ import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -44,11 +43,15 @@ logger.addHandler(logging.NullHandler())
 
 
 async def dispatch(
-    call: ToolCall, tools: Mapping[str, Tool], context: ToolContext
+    call: ToolCall,
+    tools: Mapping[str, Tool],
+    context: ToolContext,
+    scope: anyio.CancelScope | None = None,
 ) -> list[Observation]:
     """Run one call; one observation at least, more where the tool brings several.
 
     Never raises, except for cancellation and Ctrl-C. `context.call_id` is set to the call's.
+    `scope`, a fresh one, is what the call runs in: who cancels it has it recorded as cancelled.
     """
     tool = tools.get(call.name)
     if tool is None:
@@ -56,11 +59,16 @@ async def dispatch(
     if call.error is not None:
         text = f"The call to {call.name} could not be read: {call.error}"
         return [_observe(call, text, tool.max_chars)]
-    context = replace(context, call_id=call.id)
+    context = ToolContext(context.session_id, call.id, context.deps, context.resources)
     outputs: list[ToolOutput] = []
-    with anyio.move_on_after(tool.timeout) as scope:
+    scope = anyio.CancelScope() if scope is None else scope
+    if tool.timeout is not None:
+        scope.deadline = anyio.current_time() + tool.timeout
+    with scope:
         outputs = await _outcome(tool, call, context)
     if scope.cancelled_caught:
+        if anyio.current_time() < scope.deadline:
+            return [cancelled(call)]
         seconds = f"{tool.timeout:g} second{'' if tool.timeout == 1 else 's'}"
         return [_observe(call, f"Timed out after {seconds}.", outcome="timeout")]
     return [_bounded(call, output, tool.max_chars) for output in outputs]

@@ -15,11 +15,11 @@ Does not do: running one call (`dispatch.py`), writing outcomes into a transcrip
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import TaskGroup
 
 from ..messages import Observation, ToolCall
 from .base import Tool, ToolContext
@@ -31,29 +31,32 @@ class _Flight:
     """A call that was begun. `observations` is empty until it has an outcome."""
 
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    ended: anyio.Event = field(default_factory=anyio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     observations: list[Observation] = field(default_factory=list[Observation])
+    task: asyncio.Task[None] | None = None
 
 
 class CallsInFlight:
-    """Runs calls in the tasks of `group`. Calls are told apart by their ids."""
+    """Runs calls in tasks of their own. Calls are told apart by their ids.
 
-    def __init__(self, tools: Mapping[str, Tool], context: ToolContext, group: TaskGroup) -> None:
+    Whoever begins calls must `land` or `abort` them: no task group does it for them, as starting
+    a task in one takes as long as all the rest of a quick call.
+    """
+
+    def __init__(self, tools: Mapping[str, Tool], context: ToolContext) -> None:
         self._tools = tools
         self._context = context
-        self._group = group
         self._flights: dict[str, _Flight] = {}
 
     def begin(self, call: ToolCall) -> None:
         """Run a call, unless it was begun before."""
         if call.id not in self._flights:
             flight = self._flights[call.id] = _Flight()
-            self._group.start_soon(self._run, call, flight)
+            flight.task = asyncio.create_task(self._run(call, flight), name=f"tool {call.name}")
 
     async def _run(self, call: ToolCall, flight: _Flight) -> None:
         try:
-            with flight.scope:
-                flight.observations = await dispatch(call, self._tools, self._context)
+            flight.observations = await dispatch(call, self._tools, self._context, flight.scope)
         finally:
             flight.ended.set()
 

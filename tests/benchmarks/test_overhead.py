@@ -56,3 +56,26 @@ def test_ratios_are_to_the_best_peer(overhead) -> None:
 
     (line,) = overhead.ratios([result("glm-agent", 1, 2), result("a", 4, 9), result("b", 5, 6)])
     assert "takes 0.25 of the CPU time of a, the best peer" in line
+
+
+def test_like_is_compared_with_like(overhead) -> None:
+    """What glm-agent's script does besides, rendering and parsing, is left out of the bare one."""
+
+    def result(client: str, *spent: float):
+        return overhead.Result(client, "process", 20, list(spent))
+
+    script, bare = overhead.ratios(
+        [result("glm-agent", 6), result(overhead.BARE, 2), result("a", 8)]
+    )
+    assert "glm-agent takes 0.75" in script
+    assert f"{overhead.BARE} takes 0.25" in bare
+
+
+def test_the_bare_model_does_the_same_work(overhead) -> None:
+    results = overhead.main(
+        ["--clients", overhead.BARE, "--modes", "http,process", "--turns", "2", "--rounds", "1"]
+    )
+    assert [(r.mode, r.calls, len(r.spent)) for r in results] == [
+        ("process", 1, 2),
+        ("process", 20, 2),
+    ]

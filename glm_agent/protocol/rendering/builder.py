@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import takewhile
 
 from ...messages import Assistant, Message, User
 from ..prompt import Block, Encoder, Prompt
@@ -87,8 +87,7 @@ class PromptBuilder:
         """The prompt as it is now. Its ids are encoded once, for it and the prompts after it."""
         ends = [self._tail] if add_generation_prompt else []
         blocks = (*self._blocks, *ends)
-        pieces = tuple(chain.from_iterable(block.pieces for block in blocks))
-        return Prompt(pieces, self._renderer.opening if ends else (), blocks)
+        return Prompt.of_blocks(blocks, self._renderer.opening if ends else ())
 
     def grow(self, encoder: Encoder) -> Growth:
         """What is new in the prompt's ids since the last call, for a KV cache to follow.
