@@ -21,6 +21,7 @@ from .errors import (
     MissingDependency,
     NoIsolationWarning,
     SandboxError,
+    WeakIsolationWarning,
 )
 from .kinds import AUTO, KINDS, Channels, Launcher, strongest_or_local
 from .pool import KernelPool
@@ -53,6 +54,7 @@ __all__ = [
     "SandboxError",
     "Status",
     "SyncKernel",
+    "WeakIsolationWarning",
     "strongest_or_local",
 ]
 

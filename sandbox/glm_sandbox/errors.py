@@ -55,3 +55,7 @@ class FileRefused(SandboxError):
 
 class NoIsolationWarning(UserWarning):
     """Code runs with the rights of this process (kind "local"). Given once per process."""
+
+
+class WeakIsolationWarning(UserWarning):
+    """Code is isolated, but not bounded as elsewhere (kind "seatbelt"). Given once per process."""

@@ -28,7 +28,10 @@ def settle_in():
         import resource
 
         name, _, value = item.partition("=")
-        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
+        limit = getattr(resource, "RLIMIT_" + name)
+        most = resource.getrlimit(limit)[1]  # what we were started with may be tighter
+        bound = int(value) if most == resource.RLIM_INFINITY else min(int(value), most)
+        resource.setrlimit(limit, (bound, bound))
     hello = os.environ.pop("GLM_SANDBOX_HELLO", "")
     if hello:
         os.setpgid(0, 0)  # what an interrupt goes to: we and the programs that the code runs

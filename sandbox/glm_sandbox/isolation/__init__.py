@@ -1,4 +1,5 @@
-"""What holds a process of this machine back: a syscall filter, cgroups, namespaces by bubblewrap.
+"""What holds a process of this machine back.
 
-Linux only. Does not do: starting kernels (`kinds`).
+On Linux namespaces by bubblewrap, a syscall filter and cgroups, on macOS a Seatbelt profile. Does
+not do: starting kernels (`kinds`).
 """

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from ..errors import KindUnavailable, LimitUnavailable
+from ..errors import KindUnavailable, LimitUnavailable, NoIsolationWarning
 from ..results import Limits
 from .base import Channels, Launcher
+from .notice import warn_once
 
 # name -> "module:class" of its Launcher, loaded on use
 KINDS = {
@@ -20,10 +21,11 @@ KINDS = {
     "docker": "glm_sandbox.kinds.docker:DockerLauncher",
     "gateway": "glm_sandbox.kinds.gateway:GatewayLauncher",
     "local": "glm_sandbox.kinds.local:LocalLauncher",
+    "seatbelt": "glm_sandbox.kinds.seatbelt:SeatbeltLauncher",
 }
 # What "auto" tries, strongest first. Not "gateway": whose isolation it has is not ours to say.
 # Not "local": it has none, and is taken by its own name only.
-AUTO = ("bubblewrap", "docker")
+AUTO = ("bubblewrap", "docker", "seatbelt")
 
 LauncherFactory = Callable[[Limits, Path | None, str | None], Launcher]
 
@@ -96,9 +98,10 @@ def strongest_or_local() -> str:
     """
     name, reasons = _strongest()
     if name is None:
-        from .local import warn_once
-
-        warn_once(f"model-written code runs with your rights, for want of isolation ({reasons})")
+        warn_once(
+            NoIsolationWarning,
+            f"model-written code runs with your rights, for want of isolation ({reasons})",
+        )
     return name or "local"
 
 

@@ -33,6 +33,7 @@ from ..folder import Snapshot, WorkFolder
 from ..results import Limits
 
 FEW = 100  # files that are looked at without leaving the event loop
+PRELOAD = "numpy,pandas,matplotlib.pyplot"  # what `preload` imports
 WORK = "/mnt/data"  # the work folder as code in an isolated kernel sees it
 # How `inside.py` is called: python inside.py -f CONNECTION_FILE *OPTIONS
 INSIDE = Path(__file__).parents[1] / "inside.py"
@@ -107,8 +108,7 @@ class Launcher(ABC):
         python: The kernel's interpreter where the kind lets the caller choose; else None.
     """
 
-    isolated: ClassVar[bool] = True
-    preload: bool = False  # whether `start()` also imports numpy, pandas and pyplot
+    preload: bool = False  # whether `start()` also imports what `PRELOAD` names
     files_first: ClassVar[bool] = False  # whether files can be put in before `start()`
     _entries: int = 0
     work: WorkFolder  # for kinds whose work folder is a folder of this machine

@@ -24,8 +24,8 @@ from ..isolation.cgroups import Cgroup
 from ..isolation.guarded import Guarded
 from ..isolation.interpreter import interpreter
 from ..results import DEFAULT_BOUNDS, Limits
-from .base import INSIDE, OPTIONS, environment
-from .handed import PRELOAD, HandedLauncher
+from .base import INSIDE, OPTIONS, PRELOAD, environment
+from .handed import HandedLauncher
 from .places import fonts, private_folder
 
 

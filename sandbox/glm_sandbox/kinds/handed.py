@@ -26,15 +26,15 @@ from typing import Any, Protocol
 import anyio
 import anyio.to_thread
 
-from ..errors import FileRefused, KernelStartError
+from ..errors import KernelStartError
 from ..folder import WorkFolder
 from ..isolation.guarded import ProcessHandle
 from ..results import Limits
 from ..transfer import TooMuch, copy
 from .base import Channels, Launcher
+from .given import GivenFolder
 from .places import last_words
 
-PRELOAD = "numpy,pandas,matplotlib.pyplot"
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _BACKLOG = 64
 
@@ -70,13 +70,10 @@ class HandedLauncher(Launcher):
     """
 
     def __init__(self, limits: Limits, folder: Path | None, user: int, private: Path) -> None:
-        self.preload = False
         self.connection: dict[str, Any] = {}
         self._limits = limits
         self._bounds = limits.bounds()
-        self._given = None if folder is None else folder.expanduser().resolve()
-        if self._given is not None:
-            self._given.mkdir(parents=True, exist_ok=True)
+        self._given = None if folder is None else GivenFolder(folder, limits)
         self._user = user
         self._private = private
         self._words = self._private / "stderr"
@@ -194,33 +191,22 @@ class HandedLauncher(Launcher):
         self._kernel = ProcessHandle(pid)
         owner = self._user if os.geteuid() == 0 else None
         self.work = WorkFolder(Path(f"/proc/self/fd/{files}"), self._limits.file_bytes, owner)
-        try:
-            if before >= 0:
+        if before >= 0:
+            try:
                 await anyio.to_thread.run_sync(
                     lambda: copy(before, files, self._bounds.disk, owner, links=True)
                 )
-            elif self._given is not None:
-                given = os.open(self._given, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    await anyio.to_thread.run_sync(copy, given, files, self._bounds.disk, owner)
-                finally:
-                    os.close(given)
-        except (TooMuch, OSError) as error:
-            if before < 0:
-                room = f"{self._bounds.disk:,} bytes"
-                raise KernelStartError(
-                    f"{self._given} does not fit into {room}; set Limits(disk=…) higher", str(error)
-                ) from None
-        finally:
-            if before >= 0:
+            except (TooMuch, OSError):
+                pass  # what fitted is there; the same bound held for the kernel before
+            finally:
                 os.close(before)
+        elif self._given is not None:
+            await self._given.fill(files, owner)
 
     async def keep(self, changed: tuple[str, ...], removed: tuple[str, ...]) -> None:
         """Copy what an execution changed into the caller's work folder."""
-        if self._given is None:
-            return
-        target = WorkFolder(self._given, self._limits.file_bytes)
-        await anyio.to_thread.run_sync(_mirror, self.work, target, changed, removed)
+        if self._given is not None:
+            await self._given.keep(self.work, changed, removed)
 
     async def put(self, name: str, data: bytes) -> None:
         """Write a file, also into the caller's work folder."""
@@ -302,14 +288,3 @@ def _received(hello: socket.socket) -> tuple[int | None, int | None]:
         elif level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             (pid, _, _) = struct.unpack("3i", data[:credentials])
     return files, pid
-
-
-def _mirror(
-    source: WorkFolder, target: WorkFolder, changed: tuple[str, ...], removed: tuple[str, ...]
-) -> None:
-    for name in changed:
-        with contextlib.suppress(FileRefused):
-            target.put(name, source.get(name))
-    for name in removed:
-        with contextlib.suppress(FileRefused, OSError):
-            target.remove(name)

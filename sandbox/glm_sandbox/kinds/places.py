@@ -19,9 +19,9 @@ LAST_WORDS = 4000
 
 
 def private_folder() -> Path:
-    """A new folder that only we can enter, with a path short enough for sockets in it."""
+    """A new folder that only we can enter, with a path without links, short enough for sockets."""
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 (mkdtemp makes it safe)
-        path = Path(tempfile.mkdtemp(prefix="glm-", dir=parent))
+        path = Path(tempfile.mkdtemp(prefix="glm-", dir=parent)).resolve()
         if len(str(path)) <= SOCKET_PATH:
             return path
         path.rmdir()

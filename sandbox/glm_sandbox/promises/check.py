@@ -9,15 +9,13 @@ import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass
 
-import anyio
-
 from ..errors import KindUnavailable, SandboxError
 from ..isolation import seccomp
 from ..kernel import Kernel
 from ..kinds import choose
 from ..pool import KernelPool
 from . import attacks
-from .ground import SMALL, Ground, NotBounded
+from .ground import Ground, NotBounded, small
 from .outside import OUTSIDE
 from .scene import Scene
 
@@ -52,20 +50,19 @@ async def check(
         KindUnavailable: there is no such kind here.
     """
     kind = choose(kind)
-    limits = SMALL if kind != "local" else None
     with Scene() as scene:
         async with (
-            KernelPool(kind=kind, limits=limits) as pool,
+            KernelPool(kind=kind, limits=small(kind)) as pool,
             pool.kernel() as kernel,
             pool.kernel() as other,
         ):
             await other.execute(f"open('other-{scene.token}', 'w').close()")
             calls = seccomp.denied() if seccomp.known() else {}
             aims = json.loads(json.dumps({**scene.names(), "CALLS": calls}))
-            await kernel.execute(await anyio.Path(attacks.__file__).read_text("utf-8"))
+            await kernel.execute(attacks.text())
             await kernel.execute(f"aim.__dict__.update({aims!r})")
-            for promise, group in attacks.ATTACKS.items():
-                for attack in group if promises is None or promise in promises else ():
+            for promise in attacks.INSIDE if promises is None else promises:
+                for attack in attacks.on_this_system(promise):
                     name, tried = attack.__name__, _line(attack.__doc__)
                     if kind == "local" and name in _NOT_ALOUD:
                         reason = "not without isolation"

@@ -31,7 +31,7 @@ SLACK = 2.0  # seconds past its timeout within which whatever runs is ended
 
 async def fork_bomb(ground: Ground) -> str:
     """Forking without end: the number is bounded, the kernel goes on."""
-    async with ground.kernel() as kernel:
+    async with ground.kernel(needs="processes") as kernel:
         code = """
             import os, time
             made = []
@@ -54,7 +54,7 @@ async def fork_bomb(ground: Ground) -> str:
 
 async def memory(ground: Ground) -> str:
     """Taking 2 GiB with a bound of 256 MiB: an error or the kernel's end, told within seconds."""
-    async with ground.kernel() as kernel:
+    async with ground.kernel(needs="memory") as kernel:
         code = (
             "print('begun', flush=True)\nhog = [bytearray(b'x' * (1 << 20)) for _ in range(2048)]"
         )
@@ -69,7 +69,7 @@ async def memory(ground: Ground) -> str:
 
 async def disk(ground: Ground) -> str:
     """Filling the work folder, /tmp and /dev/shm with more than the bound."""
-    async with ground.kernel() as kernel:
+    async with ground.kernel(needs="disk") as kernel:
         code = """
             import os
             total = 0
@@ -105,7 +105,7 @@ async def open_files(ground: Ground) -> str:
 
 async def processor(ground: Ground) -> str:
     """Two busy processes with half a processor between them."""
-    async with ground.kernel(Limits(cpus=0.5)) as kernel:
+    async with ground.kernel(Limits(cpus=0.5), needs="cpus") as kernel:
         code = """
             import os, time
             end = time.monotonic() + 2

@@ -128,6 +128,7 @@ class Scene:
             "MARKER": self.marker,
             "BYSTANDER": self.bystander.pid,
             "TOKEN": self.token,
+            "SESSIONS": tempfile.gettempdir(),
             "DOCKER": os.environ.get("DOCKER_HOST", "").removeprefix("unix://"),
         }
 

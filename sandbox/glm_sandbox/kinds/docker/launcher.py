@@ -22,8 +22,8 @@ from ...errors import KindUnavailable
 from ...isolation import seccomp
 from ...isolation.bubblewrap import as_root, new_user
 from ...results import Limits
-from ..base import OPTIONS, environment
-from ..handed import PRELOAD, HandedLauncher
+from ..base import OPTIONS, PRELOAD, environment
+from ..handed import HandedLauncher
 from . import container
 from .engine import PING_SECONDS, UNIX, engine
 from .folders import FOLDERS

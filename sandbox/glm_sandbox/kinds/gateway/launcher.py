@@ -39,9 +39,6 @@ class GatewayLauncher(Launcher):
         python: The name of a kernel spec of the gateway; None for its usual one.
     """
 
-    isolated = False  # as far as can be known here
-    files_first = False
-
     @classmethod
     def unavailable(cls) -> str | None:
         """No gateway is named, or it does not answer, or it refuses the token."""
@@ -59,8 +56,9 @@ class GatewayLauncher(Launcher):
         self._spec = python
         self._given: WorkFolder | None = None
         if folder is not None:
+            folder = folder.expanduser().resolve()
             folder.mkdir(parents=True, exist_ok=True)
-            self._given = WorkFolder(folder.expanduser().resolve(), limits.file_bytes)
+            self._given = WorkFolder(folder, limits.file_bytes)
         self._server = Server()
         self._kernel: str | None = None
         self._channels: GatewayChannels | None = None
