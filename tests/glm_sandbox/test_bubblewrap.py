@@ -88,12 +88,9 @@ class TestAFolderOfTheCallers:
 class TestEnds:
     HOG = "hog = [bytearray(b'x' * (1 << 20)) for _ in range(1000)]"
 
-    async def test_out_of_memory_says_so(self, common: Kernel) -> None:
-        result = await common.execute(self.HOG)
-        assert (result.status, result.state_lost) == ("died", True)
-        assert result.detail == "the kernel ended: out of memory"
-
-    async def test_also_where_no_cgroup_can_be_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_out_of_memory_says_so_also_where_no_cgroup_can_be_made(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(cgroups, "_own", dict)
         async with KernelPool(limits=SMALL).kernel() as kernel:
             result = await kernel.execute(self.HOG + "\nimport time; time.sleep(30)")
@@ -106,17 +103,6 @@ class TestEnds:
         code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {self.HOG!r}]).returncode"
         result = await common.execute(code)
         assert result.text == "-9" or "out of memory" in result.detail
-
-    @pytest.mark.parametrize(
-        "code",
-        ["while True: pass", "import time; time.sleep(100)", "!sleep 100",
-         "import subprocess; subprocess.run(['sleep', '100'])", "import asyncio; await asyncio.sleep(100)"],
-    )  # fmt: skip
-    async def test_an_interrupt_keeps_the_state(self, common: Kernel, code: str) -> None:
-        await common.execute("x = 'kept'")
-        result = await common.execute(code, timeout=0.5)
-        assert (result.status, result.state_lost) == ("timeout", False)
-        assert (await common.execute("x")).text == "'kept'"
 
     async def test_a_line_that_is_closed_ends_the_kernel(self, common: Kernel) -> None:
         code = "import os, time\nfor n in range(3, 256):\n    try:\n        if 'socket' in os.readlink(f'/proc/self/fd/{n}'): os.close(n)\n    except OSError: pass\ntime.sleep(60)"

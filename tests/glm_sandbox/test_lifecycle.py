@@ -1,4 +1,4 @@
-"""Timeouts, deaths, interruptions, closing: what is left of a kernel and of its state."""
+"""Interruptions, closing, starting: what is left of a kernel; what ends code is in `test_liveness.py`."""
 
 from __future__ import annotations
 
@@ -63,60 +63,13 @@ async def place(kernel: Kernel) -> Path:
     return Path(result.text).parent
 
 
-class TestTimeouts:
-    @pytest.mark.parametrize(
-        "code",
-        ["while True: pass", "import time; time.sleep(100)", "!sleep 100", "import re; re.match('(a+)+$', 'a' * 64 + 'b')",
-         "import asyncio; await asyncio.sleep(100)", "import subprocess; subprocess.run(['sleep', '100'])"],
-    )  # fmt: skip
-    def test_an_interrupt_is_enough(self, shared_kernel: SyncKernel, code: str) -> None:
-        shared_kernel.execute("x = 'kept'; print('warm')")
-        result = shared_kernel.execute(f"print('begun')\n{code}", timeout=0.5)
-        assert (result.status, result.state_lost) == ("timeout", False)
-        assert result.text.startswith("begun")
-        assert result.detail == "stopped after 0.5 seconds"
-        assert shared_kernel.execute("x").text == "'kept'"
-
-    @pytest.mark.parametrize(
-        "code",
-        [
-            "while True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass",
-            "sum(iter(int, 1))",
-        ],
-        ids=["swallows the interrupt", "holds the interpreter lock"],
-    )
-    def test_otherwise_the_kernel_is_ended_and_says_so(
-        self, shared_kernel: SyncKernel, code: str
-    ) -> None:
-        shared_kernel.put("data.txt", b"kept")
-        shared_kernel.execute("import time; x = 1")
-        result = shared_kernel.execute(f"print('begun', flush=True)\n{code}", timeout=0.5)
-        assert (result.status, result.text, result.state_lost) == ("timeout", "begun", True)
-        after = shared_kernel.execute("'x' in globals(), open('data.txt').read()")
-        assert (after.text, after.state_lost) == ("(False, 'kept')", True)
-        assert not shared_kernel.execute("1").state_lost
-
-
-DEATHS = [
-    ("os._exit", "import os; print('last words', flush=True); time.sleep(0.1); os._exit(7)", "exit status 7"),
-    ("a segmentation fault", "import ctypes; print('last words', flush=True); time.sleep(0.1); ctypes.string_at(0)", "killed by SIGSEGV"),
-    ("kill -9", "import os; print('last words', flush=True); time.sleep(0.1); os.kill(os.getpid(), 9); time.sleep(9)", "killed by SIGKILL"),
-    ("an attack on the guard", "import os; print('last words', flush=True); time.sleep(0.1); os.kill(os.getppid(), 9); time.sleep(9)", "killed by SIGKILL"),
-]  # fmt: skip
-
-
 class TestDeath:
-    @pytest.mark.parametrize(("code", "how"), [d[1:] for d in DEATHS], ids=[d[0] for d in DEATHS])
-    def test_is_noticed_and_the_next_starts_afresh(
-        self, shared_kernel: SyncKernel, code: str, how: str
-    ) -> None:
-        shared_kernel.execute("import time; x = 1")
-        result = shared_kernel.execute(code, timeout=60)
+    def test_by_an_attack_on_the_guard(self, shared_kernel: SyncKernel) -> None:
+        code = "import os, time; os.kill(os.getppid(), 9); time.sleep(600)"
+        result = shared_kernel.execute(code, timeout=300)
         assert (result.status, result.state_lost) == ("died", True)
-        assert result.detail == f"the kernel ended: {how}"
-        assert result.text == "last words"
-        after = shared_kernel.execute("'x' in globals()")
-        assert (after.status, after.text, after.state_lost) == ("ok", "False", True)
+        assert result.detail == "the kernel ended: killed by SIGKILL"
+        assert shared_kernel.execute("1 + 1").text == "2"
 
     def test_between_two_executions(self, shared_kernel: SyncKernel) -> None:
         pid = int(shared_kernel.execute("import os; os.getpid()").text)
@@ -129,10 +82,6 @@ class TestDeath:
         result = shared_kernel.execute("x = 1\nprint('bye')\nexit()")
         assert (result.status, result.text, result.state_lost) == ("ok", "bye", True)
         assert shared_kernel.execute("'x' in globals()").text == "False"
-
-    def test_a_crash_leaves_no_core_file(self, shared_kernel: SyncKernel) -> None:
-        result = shared_kernel.execute("import os; os.abort()")
-        assert (result.detail, result.files) == ("the kernel ended: killed by SIGABRT", ())
 
 
 class TestInterrupting:
