@@ -9,6 +9,10 @@
     ├── KernelClosed             used after `aclose()`
     └── FileRefused              a name that is no file of the work folder
 
+    UserWarning
+    ├── NoIsolationWarning       kind "local": the code has our rights
+    └── WeakIsolationWarning     kind "seatbelt": isolated, but not bounded as elsewhere
+
 What code does inside a kernel (raises, hangs, kills its process) is no exception here: it is the
 `status` of an `ExecutionResult`. Messages are one line and say what to do.
 """
