@@ -57,6 +57,9 @@ class TransformersModel(WireModel):
         lookup: How many tokens of a greedy reply are guessed at once from the conversation, to be
             checked in one pass; 0 turns it off.
         batch: How many replies are generated at once; the rest wait in line.
+        compiled: Whether the steps of decoding are compiled, which makes loading longer: about a
+            minute the first time, less later, as torch keeps what it compiled on disk. None is: on
+            CUDA.
         revision: Branch, tag or commit on the hub.
         local_files_only: True never asks the hub; None leaves it to HF_HUB_OFFLINE.
         name: What to call it in messages; its path or id unless given.
@@ -83,6 +86,7 @@ class TransformersModel(WireModel):
         kv: str = "plain",
         lookup: int = MOST,
         batch: int = MOST_AT_ONCE,
+        compiled: bool | None = None,
         revision: str | None = None,
         local_files_only: bool | None = None,
         name: str | None = None,
@@ -107,6 +111,7 @@ class TransformersModel(WireModel):
         self._kv = kv
         self._lookup = lookup
         self._batch = batch
+        self._compiled = compiled
         self._desk: Desk | None = None
         self._engine: Engine | None = None
         self._worker: Worker | None = None
@@ -158,10 +163,13 @@ class TransformersModel(WireModel):
                 # Of what is free, an eighth at least is left for what a pass computes in.
                 room=max(free - free // 8 - budget, free // 4),
                 most=self._batch,
+                compiled=self._compiled,
             )
             if (worker := self._worker) is None:
                 raise self._closed_error()
-            self._desk = Desk(engine.batch(), worker, self._closed_error())
+            batch = engine.batch()
+            batch.warm()
+            self._desk = Desk(batch, worker, self._closed_error())
             self._engine = engine
         return self._engine
 

@@ -87,6 +87,15 @@ class Batch:
         """Put a reply in line."""
         self._waiting.append(reply)
 
+    def warm(self) -> None:
+        """Do once what takes long the first time: compiling steps, where they are compiled."""
+        import torch
+
+        if self._static is not None:
+            # Whatever fails here is told to the reply that it fails for.
+            with torch.inference_mode(), suppress(RuntimeError, MemoryError):
+                self._static.warm()
+
     def step(self) -> bool:
         """One pass; False if there was nothing to do until a reader makes room or a reply is added.
 

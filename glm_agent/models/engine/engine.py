@@ -39,7 +39,8 @@ class Engine:
     how many tokens are guessed at once from the conversation, where replies are greedy. `room` is
     how many bytes running replies may take together, None without a limit; `token_bytes` what a
     token of them takes, 0 where that is not known. `most` is how many replies run at once. `graphs`
-    is whether replies are decoded by CUDA graphs (`static.py`); None is: on CUDA.
+    is whether replies are decoded by CUDA graphs (`static.py`), and `compiled` whether what is in
+    them is compiled; None is: on CUDA.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Engine:
     token_bytes: int = 0
     most: int = MOST
     graphs: bool | None = None
+    compiled: bool | None = None
 
     def batch(self) -> Batch:
         """What runs replies together. All of a model's replies belong into one."""
@@ -151,7 +153,13 @@ class Engine:
             return None
         # Its block is beside the caches that it is filled from.
         limit = 2**62 if self.room is None else self.room // 3
-        return StaticDecoder(self.model, limit=limit, widest=self.lookup + 1, graphs=self.graphs)
+        return StaticDecoder(
+            self.model,
+            limit=limit,
+            widest=self.lookup + 1,
+            graphs=self.graphs,
+            compiled=self.compiled,
+        )
 
     def _constraint(self, grammar: str) -> Constraint:
         from .constraint import constrainer_for

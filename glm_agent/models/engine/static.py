@@ -5,10 +5,10 @@ launches them all at once. It can be recorded where every step finds its inputs 
 and in the same shapes. So the replies that are being written have seats here: rows of one block of
 keys and values a layer, into which their caches are copied once, when they sit down. What is
 written here comes back to a cache when somebody asks for it. There is one graph for each number of
-rows, tokens a row and (rounded up) length.
+rows, tokens a row and (rounded up) length; what is in it is compiled (`fused.py`), where it can be.
 
-The first step is also done without a graph, and both must say the same: where they do not, or
-recording fails, graphs are given up for this model, with a warning.
+The first step is also done plainly, and both must say the same: where they do not, or compiling or
+recording fails, first compiling is given up for this model, and then graphs, each with a warning.
 
 Does not do: reading prompts, choosing tokens; devices other than CUDA get no graph, only the rest.
 """
@@ -28,6 +28,8 @@ from .passes import Part
 
 if TYPE_CHECKING:
     import torch
+
+    from .fused import FusedModel
 
 _SHORTEST = 1024  # tokens; blocks and graphs are made for lengths from here on, doubling
 _GRAPHS = 48  # that are kept
@@ -54,14 +56,15 @@ class _Graph:
 
 @dataclass(slots=True)
 class _Block:
-    """Keys and values of each layer, [rows, tokens, heads, width], and what a step is given."""
+    """Keys and values of each layer, [rows, tokens, heads, width], and what a step is given:
+    how many tokens each row has, and its next ones.
+    """
 
     rows: int
     tokens: int
     keys: list[torch.Tensor]
     values: list[torch.Tensor]
-    ids: torch.Tensor
-    starts: torch.Tensor
+    given: torch.Tensor
     seats: list[_Seat]
     graphs: OrderedDict[tuple[int, int, int], _Graph] = field(
         default_factory=OrderedDict[tuple[int, int, int], _Graph]
@@ -76,16 +79,26 @@ class StaticDecoder:
         limit: Bytes that the block may take; what needs more is not taken.
         widest: The most tokens that a part may have.
         graphs: Whether to record graphs; None is: on CUDA.
+        compiled: Whether to compile steps; None is: on CUDA.
     """
 
     def __init__(
-        self, model: Any, *, limit: int, widest: int = 17, graphs: bool | None = None
+        self,
+        model: Any,
+        *,
+        limit: int,
+        widest: int = 17,
+        graphs: bool | None = None,
+        compiled: bool | None = None,
     ) -> None:
+        on_cuda = model.device.type == "cuda"
         self._model = model
         self._limit = limit
         self._widest = _up(widest, 1)
-        self._graphs = model.device.type == "cuda" if graphs is None else graphs
-        self._checked = not self._graphs
+        self._graphs = on_cuda if graphs is None else graphs
+        self._wants_fused = on_cuda if compiled is None else compiled
+        self._fused: FusedModel | None = None
+        self._checked = False
         self._block: _Block | None = None
         self._pool: Any = None
         self.broken = False
@@ -102,7 +115,9 @@ class StaticDecoder:
         block = self._block_for(parts)
         if block is None:
             return None
-        return self._run(block, parts) if self._checked else self._check(block, parts)
+        if self._checked or not (self._graphs or self._wants_fused):
+            return self._run(block, parts)
+        return self._check(block, parts)
 
     def clear(self) -> None:
         """Give the memory back; what is only here goes to its caches first."""
@@ -111,32 +126,68 @@ class StaticDecoder:
             if (cache := seat.of()) is not None:
                 cache.settle()
 
-    def _check(self, block: _Block, parts: Sequence[Part]) -> torch.Tensor:
-        """Do it both ways, once."""
-        import torch
+    def warm(self) -> None:
+        """Compile the kinds of steps that there are, before anybody waits for one."""
+        caches = [KvCache(self._model) for _ in range(2)]
+        for cache in caches:
+            passes.run(self._model, [Part(cache, [0], 1)])
+        for rows, width in (1, 1), (2, 1), (1, 2), (2, 2):
+            parts = [Part(cache, [0] * width, 1) for cache in caches[:rows]]
+            if all(map(self.takes, parts)):
+                self.run(parts)
+        self.clear()
 
+    @property
+    def compiled(self) -> bool:
+        """Whether steps are compiled; known after the first."""
+        return self._fused is not None
+
+    def _check(self, block: _Block, parts: Sequence[Part]) -> torch.Tensor:
+        """Do the first step plainly, too; what does not say the same is given up."""
         expected = passes.run(self._model, parts)
         passes.undo(parts)
+        if self._wants_fused and (why := self._try(block, parts, expected, fused=True)):
+            self._warn("compiled steps", why)
+        if not self._checked and (why := self._try(block, parts, expected)):
+            self._warn("CUDA graphs", why)
+            self.broken = True
+            self._block = None
+            return passes.run(self._model, parts)
+        return expected
+
+    def _try(
+        self, block: _Block, parts: Sequence[Part], expected: torch.Tensor, *, fused: bool = False
+    ) -> str:
+        """Do a step here; what speaks against it. The parts have been run, or are as they were."""
+        import torch
+
+        block.graphs.clear()
         try:
+            if fused:
+                from .fused import fused_model
+
+                self._fused = fused_model(self._model)
+                if self._fused is None:
+                    return ""  # nothing to be told of: it is not meant for these layers
             found = self._run(block, parts)
-        except Exception as error:  # noqa: BLE001 - whatever the driver says, there is another way
-            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
-        else:
-            alike = torch.cosine_similarity(found.float(), expected.float(), dim=-1).min()
-            if float(alike) >= _ALIKE:
-                self._checked = True
-                return found
-            passes.undo(parts)
-            why = "their results differ from those without"
-        self.broken = True
-        self._block = None
-        expected = passes.run(self._model, parts)
+        except Exception as error:  # noqa: BLE001 - whatever a compiler or driver says, there is another way
+            self._fused = None
+            return _said(error)
+        alike = torch.cosine_similarity(found.float(), expected.float(), dim=-1).min()
+        if float(alike) >= _ALIKE:
+            self._checked = True
+            return ""
+        self._fused = None
+        passes.undo(parts)
+        return "their results differ from those without"
+
+    @staticmethod
+    def _warn(what: str, why: str) -> None:
         warnings.warn(
-            f"CUDA graphs are not used for this model ({why}); replies are right, and slower",
+            f"{what} are not used for this model ({why}); replies are right, and slower",
             RuntimeWarning,
             stacklevel=2,
         )
-        return expected
 
     def _run(self, block: _Block, parts: Sequence[Part]) -> torch.Tensor:
         import torch
@@ -146,13 +197,11 @@ class StaticDecoder:
         rows = [self._seat(block, part.cache, busy) for part in parts]
         count = _up(max(rows) + 1, 1)
         # Rows of nobody, and places after the last token, write where nobody looks.
-        ids = [[0] * width for _ in range(count)]
-        starts = [block.tokens] * count
+        given = [[block.tokens, *[0] * width] for _ in range(count)]
         for row, part in zip(rows, parts, strict=True):
-            ids[row] = [*part.ids, *(width - len(part.ids)) * [part.ids[-1]]]
-            starts[row] = len(part.cache)
-        block.ids[:count, :width].copy_(torch.tensor(ids))
-        block.starts[:count].copy_(torch.tensor(starts))
+            filling = (width - len(part.ids)) * [part.ids[-1]]
+            given[row] = [len(part.cache), *part.ids, *filling]
+        block.given[:count, : 1 + width].copy_(torch.tensor(given))
         logits = self._step(block, count, width, min(_up(longest, _SHORTEST), block.tokens))
         chosen: list[torch.Tensor] = []
         for row, part in zip(rows, parts, strict=True):
@@ -216,13 +265,21 @@ class StaticDecoder:
         device, dtype = self._model.device, self._model.dtype
         # As many more as the widest part, for rows of nobody.
         size = (rows, tokens + self._widest, heads, width)
+
+        def room() -> torch.Tensor:
+            made = torch.zeros(size, device=device, dtype=dtype)
+            if self._wants_fused:
+                from torch._dynamo.decorators import maybe_mark_dynamic
+
+                maybe_mark_dynamic(made, (0, 1))  # a larger block is nothing to compile anew for
+            return made
+
         return _Block(
             rows,
             tokens,
-            [torch.zeros(size, device=device, dtype=dtype) for _ in range(layers)],
-            [torch.zeros(size, device=device, dtype=dtype) for _ in range(layers)],
-            torch.zeros(rows, self._widest, device=device, dtype=torch.long),
-            torch.zeros(rows, device=device, dtype=torch.long),
+            [room() for _ in range(layers)],
+            [room() for _ in range(layers)],
+            torch.zeros(rows, 1 + self._widest, device=device, dtype=torch.long),
             [_Seat() for _ in range(rows)],
         )
 
@@ -230,17 +287,28 @@ class StaticDecoder:
 
     def _step(self, block: _Block, rows: int, width: int, length: int) -> torch.Tensor:
         """Logits, [rows, width, vocabulary]; to be read before the next step."""
-        if not self._graphs:
-            return self._forward(block, rows, width, length)
         key = rows, width, length
+        if not self._graphs:
+            return self._forward(block, *key)
         found = block.graphs.get(key)
         if found is None:
-            found = block.graphs[key] = self._record(block, key)
+            found = block.graphs[key] = self._record_somehow(block, key)
             if len(block.graphs) > _GRAPHS:
                 block.graphs.popitem(last=False)
         block.graphs.move_to_end(key)
         found.graph.replay()
         return found.logits
+
+    def _record_somehow(self, block: _Block, key: tuple[int, int, int]) -> _Graph:
+        """Record a step: compiled, or plain where that fails for steps of this shape."""
+        try:
+            return self._record(block, key)
+        except Exception as error:
+            if self._fused is None or not self._checked:
+                raise
+            self._fused = None
+            self._warn("compiled steps", _said(error))
+            return self._record(block, key)
 
     def _record(self, block: _Block, key: tuple[int, int, int]) -> _Graph:
         """Record a step; what it writes meanwhile, it writes again in the same places."""
@@ -262,90 +330,21 @@ class StaticDecoder:
         return _Graph(graph, logits)
 
     def _forward(self, block: _Block, rows: int, width: int, length: int) -> torch.Tensor:
-        import torch
+        from .step import Layers, Step
 
-        places = torch.arange(width, device=self._model.device) + block.starts[:rows, None]
+        starts, ids = block.given[:rows, 0], block.given[:rows, 1 : 1 + width]
+        room = block.tokens + self._widest
+        step = Step(starts, width, length, room, self._model.dtype)
+        if self._fused is not None:
+            return self._fused(ids, step, block.keys, block.values)
         output = self._model(
-            input_ids=block.ids[:rows, :width],
-            position_ids=places,
-            attention_mask=block.starts.view(-1, 1, 1, 1),  # four dimensions: none is made; unread
+            input_ids=ids,
+            position_ids=step.places.view(rows, width),
+            attention_mask=starts.view(-1, 1, 1, 1),  # four dimensions: none is made; unread
             use_cache=False,
-            side_by_side=_Rows(block, places, length),
+            side_by_side=Layers(step, block.keys, block.values),
         )
         return output.logits
-
-
-class _Rows:
-    """One step, for the attention."""
-
-    def __init__(self, block: _Block, places: torch.Tensor, length: int) -> None:
-        import torch
-
-        self._block = block
-        self._places = places
-        self._length = length
-        rows, width = places.shape
-        device = places.device
-        self._rows = torch.arange(rows, device=device).unsqueeze(1)
-        self._flash = device.type == "cuda" and block.keys[0].dtype in (
-            torch.bfloat16,
-            torch.float16,
-        )
-        if self._flash:
-            total = block.keys[0].shape[1]
-            self._query_ends = torch.arange(rows + 1, device=device, dtype=torch.int32) * width
-            self._key_ends = torch.arange(rows + 1, device=device, dtype=torch.int32) * total
-            self._used = (places[:, 0] + width).clamp_max(length).int()
-        else:
-            seen = torch.arange(length, device=device)
-            self._mask = (seen <= places.unsqueeze(-1)).unsqueeze(1)
-
-    def attend(
-        self,
-        index: int,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        scaling: float | None,
-    ) -> torch.Tensor:
-        """Write into layer `index`, and attend; [rows, tokens, heads, width]."""
-        keys, values = self._block.keys[index], self._block.values[index]
-        keys.index_put_((self._rows, self._places), key.transpose(1, 2))
-        values.index_put_((self._rows, self._places), value.transpose(1, 2))
-        rows, heads, width, size = query.shape
-        if self._flash:
-            from torch.nn.attention.varlen import varlen_attn
-
-            output: Any = varlen_attn(
-                query.transpose(1, 2).reshape(rows * width, heads, size),
-                keys.flatten(0, 1),
-                values.flatten(0, 1),
-                self._query_ends,
-                self._key_ends,
-                width,
-                self._length,
-                scale=scaling,
-                window_size=(-1, 0) if width > 1 else (-1, -1),
-                enable_gqa=True,
-                seqused_k=self._used,
-            )
-            return output.view(rows, width, heads, size)
-        from torch.nn.functional import scaled_dot_product_attention
-
-        groups = keys.shape[2]
-        shared = heads // groups
-        mask = self._mask
-        if shared > 1:
-            mask = mask.unsqueeze(2).expand(rows, 1, shared, width, self._length)
-            mask = mask.reshape(rows, 1, shared * width, self._length)
-        output = scaled_dot_product_attention(
-            query.reshape(rows, groups, shared * width, size),
-            keys[:rows, : self._length].transpose(1, 2),
-            values[:rows, : self._length].transpose(1, 2),
-            attn_mask=mask,
-            scale=scaling,
-        )
-        return output.view(rows, heads, width, size).transpose(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,3 +390,7 @@ def _up(number: int, least: int) -> int:
     while least < number:
         least *= 2
     return least
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"

@@ -105,6 +105,29 @@ def test_many_at_once_say_what_each_says_alone(engine: Engine) -> None:
         assert listener.said == alone(engine, prompt, **chosen)
 
 
+@pytest.mark.parametrize("architecture", ["glm4", "glm4_moe"])
+def test_other_architectures_say_together_what_each_says_alone(tmp_path, architecture: str) -> None:
+    """GLM-4-0414 and GLM-4.5, whose experts get the tokens of all replies in one pass."""
+    from glm_agent.models.loading import Source, load_engine
+
+    from .tiny import build_checkpoint
+
+    folder = build_checkpoint(tmp_path / architecture, architecture=architecture)
+    loaded = load_engine(Source(str(folder)), device="cpu", protocol="glm-4")
+    engine = dataclasses.replace(loaded, caches=KvStore(ROOM), lookup=16)
+    batch = engine.batch()
+    prompts = [ids(length, seed) for seed, length in enumerate((5, 1, 90, 40, 130, 3))]
+    listeners = []
+    for prompt in prompts:
+        listeners.append(add(batch, engine, prompt))
+        batch.step()
+    finish(batch)
+    assert max(map(len, (listener.passes for listener in listeners))) > 1
+    for prompt, listener in zip(prompts, listeners, strict=True):
+        assert listener.error is None
+        assert listener.said == alone(engine, prompt)
+
+
 def test_passes_are_shared(engine: Engine) -> None:
     engine = dataclasses.replace(engine, lookup=0)
     ran = itertools.count()

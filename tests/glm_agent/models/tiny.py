@@ -57,12 +57,28 @@ def build_model(
 ):
     """Two layers of random weights in float32."""
     import torch
-    from transformers import Glm4Config, Glm4ForCausalLM, GlmConfig, GlmForCausalLM
+    from transformers import (
+        Glm4Config,
+        Glm4ForCausalLM,
+        Glm4MoeConfig,
+        Glm4MoeForCausalLM,
+        GlmConfig,
+        GlmForCausalLM,
+    )
 
     config_class, model_class = {
         "glm": (GlmConfig, GlmForCausalLM),
         "glm4": (Glm4Config, Glm4ForCausalLM),
+        "glm4_moe": (Glm4MoeConfig, Glm4MoeForCausalLM),
     }[architecture]
+    # One plain layer and one of four experts, as GLM-4.5 has them.
+    experts = {
+        "moe_intermediate_size": 16,
+        "n_routed_experts": 4,
+        "num_experts_per_tok": 2,
+        "first_k_dense_replace": 1,
+        "use_qk_norm": True,
+    }
     config = config_class(
         vocab_size=len(tokenizer),
         hidden_size=hidden,
@@ -73,6 +89,7 @@ def build_model(
         head_dim=hidden // 4,
         max_position_embeddings=context,
         tie_word_embeddings=False,
+        **(experts if architecture == "glm4_moe" else {}),
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=[
             tokenizer.convert_tokens_to_ids(token)
