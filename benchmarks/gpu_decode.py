@@ -1,31 +1,52 @@
 """Decode and prefill of GLM-4-9B's shape beside what the card can do, and beside plain generate.
 
-    python benchmarks/gpu_decode.py [--batches 1 8 32] [--contexts 1K 8K 32K 128K] [--save]
-    python benchmarks/gpu_decode.py --small --device cpu
+    python benchmarks/gpu_decode.py [--batches 1 8 32] [--contexts 1K 8K 32K 128K] [--minutes 9]
+    python benchmarks/gpu_decode.py --tiny [--ways graphs passes generate]
 
 The model is GlmForCausalLM in exactly the shape of glm-4-9b-chat (9,399,951,360 parameters) with
 random weights in bfloat16, made on the device; keys and values of the context are random too, since
 speed does not depend on what they are. First the device's own rates are measured: copying memory, and
-multiplying matrices. Then, for each batch and context:
+multiplying matrices. Then, for each context and batch, tokens a second of
 
-- tokens a second of `StaticDecoder` (CUDA graphs), of the same passes without graphs, and of
-  `model.generate`, each with a token chosen and fetched at every step;
-- the limit: the bytes that a step must read (weights, keys and values) over the rate of copying, or
-  its operations over the rate of multiplying, whichever takes longer.
+- compiled: `StaticDecoder` as it is on CUDA, compiled steps in CUDA graphs;
+- graphs: the same without compiling;
+- passes: the engine's passes without either;
+- generate: `model.generate`;
 
-And tokens a second of reading a prompt, in the engine's chunks and by `generate`, beside operations
-over rate. What does not fit is said. `--small` is a model of a few thousand weights, for any device.
+each with a token chosen and fetched at every step, beside the limit: the bytes that a step must read
+(weights, keys and values) over the rate of copying, or its operations over the rate of multiplying,
+whichever takes longer. And tokens a second of reading a prompt, in the engine's chunks and by
+`generate`, beside operations over rate.
+
+What does not fit or fails is said in its place, and the rest goes on. After `--minutes` no further
+row is begun, so that the whole ends soon after; the shortest contexts come first, and `--contexts 1K
+8K` takes about a third of the time. The table is written to benchmarks/results after each row.
+`--tiny` is a model of a few thousand weights on the CPU, where compiling alone takes a minute, and
+nothing is written.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gpu_parts.device import (
+    Rates,
+    build,
+    decode_limit,
+    prefill_limit,
+    rates_of,
+    seconds_of,
+    wait,
+)
 
 from glm_agent.models.engine import attention
 from glm_agent.models.engine.kv_cache import KvCache
@@ -37,136 +58,25 @@ if TYPE_CHECKING:
     import torch
 
 RESULTS = Path(__file__).parent / "results"
-PARAMETERS = 9_399_951_360  # of glm-4-9b-chat: shared facts, its safetensors index
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What the device does by itself: bytes copied a second, operations of matmul a second."""
-
-    copy: float
-    matmul: float
+WAYS = ("compiled", "graphs", "passes", "generate")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: tokens a second; None where it does not fit."""
+    """One line of a table: tokens a second of each way, or why there are none."""
 
     what: str
     batch: int
     context: int
     limit: float
-    ours: float | None
-    without: float | None
-    plain: float | None
+    found: dict[str, float | str]
 
-
-def build(small: bool, device: str, dtype: torch.dtype) -> Any:
-    """The model, on the device."""
-    import torch
-    from transformers import AutoModelForCausalLM, GlmConfig
-
-    # GlmConfig's own rope_theta is 10,000.
-    rope = {"rope_type": "default", "rope_theta": 5e6, "partial_rotary_factor": 0.5}
-    sizes: dict[str, Any] = {"attention_bias": True, "rms_norm_eps": 1.5625e-07}
-    if small:
-        sizes |= {
-            "vocab_size": 512,
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
-        }
-    config = GlmConfig(
-        rope_parameters=rope,
-        max_position_embeddings=131_072,
-        pad_token_id=0,
-        eos_token_id=[1],
-        **sizes,
-    )
-    torch.manual_seed(0)
-    with torch.device(device):
-        model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    count = sum(weight.numel() for weight in model.parameters())
-    if not small and count != PARAMETERS:
-        raise RuntimeError(f"{count:,} parameters, not {PARAMETERS:,}")
-    model.generation_config.do_sample = False
-    return model.eval()
-
-
-# ── measuring ─────────────────────────────────────────────────────────────────────────────────
-
-
-def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
-def seconds_of(work: Callable[[], object], device: torch.device, times: int) -> float:
-    """What one of several runs takes, after one that does not count."""
-    work()
-    wait(device)
-    started = time.perf_counter()
-    for _ in range(times):
-        work()
-    wait(device)
-    return (time.perf_counter() - started) / times
-
-
-def rates_of(device: torch.device, dtype: torch.dtype, small: bool) -> Rates:
-    """Copying a block much larger than any cache, and multiplying large matrices."""
-    import torch
-
-    size = 2**20 if small else 2**31
-    source = torch.ones(size, dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    copying = seconds_of(lambda: target.copy_(source), device, 10)
-    side = 128 if small else 8192
-    left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    multiplying = seconds_of(lambda: left @ right, device, 10)
-    return Rates(2 * size / copying, 2 * side**3 / multiplying)
-
-
-def decode_limit(model: Any, rates: Rates, batch: int, context: int) -> float:
-    """Tokens a second that memory and arithmetic leave room for."""
-    weights = multiplied(model)
-    kv = token_bytes(model) * context * batch
-    moved = weights * model.dtype.itemsize + kv
-    operations = batch * (2 * weights + 4 * attended(model) * context)
-    return batch / max(moved / rates.copy, operations / rates.matmul)
-
-
-def prefill_limit(model: Any, rates: Rates, context: int) -> float:
-    """Tokens of a prompt a second, by arithmetic; the head is needed for the last one alone."""
-    head = model.lm_head.weight.numel()
-    operations = 2 * (multiplied(model) - head) * context + 2 * attended(model) * context**2
-    return context * rates.matmul / operations
-
-
-def multiplied(model: Any) -> int:
-    """Weights that a token is multiplied with: all but the table it is looked up in."""
-    table = model.get_input_embeddings().weight.numel()
-    return sum(weight.numel() for weight in model.parameters()) - table
-
-
-def attended(model: Any) -> int:
-    """Width of the queries, over all layers."""
-    config = model.config
-    return config.num_hidden_layers * config.num_attention_heads * config.head_dim
-
-
-def token_bytes(model: Any) -> int:
-    """What a token takes in a KV cache."""
-    config = model.config
-    numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-    return numbers * model.dtype.itemsize
+    def rate(self, *ways: str) -> float | None:
+        """Of the first of these ways that there is a rate of."""
+        for way in ways:
+            if isinstance(rate := self.found.get(way), float):
+                return rate
+        return None
 
 
 # ── what is measured ──────────────────────────────────────────────────────────────────────────
@@ -191,25 +101,30 @@ def filled(model: Any, context: int) -> KvCache:
     return cache
 
 
-def decode_ours(model: Any, batch: int, context: int, steps: int, graphs: bool) -> float:
-    """Tokens a second of the engine's passes."""
+def decode_ours(model: Any, batch: int, context: int, steps: int, way: str) -> float:
+    """Tokens a second of the engine."""
     import torch
 
     with torch.inference_mode():
         caches = [filled(model, context - steps - 8) for _ in range(batch)]
-        decoder = StaticDecoder(model, limit=2**62, widest=1) if graphs else None
+        decoder = None
+        if way != "passes":
+            compiled = way == "compiled"
+            decoder = StaticDecoder(model, limit=2**62, widest=1, compiled=compiled)
         last = [7] * batch
 
         def step() -> None:
             parts = [Part(cache, [id_], 1) for cache, id_ in zip(caches, last, strict=True)]
-            logits = None if decoder is None else decoder.run(parts)
-            if decoder is not None and (logits is None or decoder.broken):
-                raise RuntimeError("CUDA graphs could not be used")
+            logits = run(model, parts) if decoder is None else decoder.run(parts)
             if logits is None:
-                logits = run(model, parts)
+                raise RuntimeError("there are no seats")
             last[:] = logits.argmax(-1).tolist()
 
-        for _ in range(4):
+        # Those that are given up say why in a warning; here, that is what they have for a rate.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*are not used for this model")
+            step()
+        for _ in range(3):
             step()
         return batch / seconds_of(step, model.device, steps)
 
@@ -253,7 +168,12 @@ def prefill_ours(model: Any, context: int) -> float:
             run(model, [Part(cache, [5] * count, int(start + count == context))])
 
     with torch.inference_mode():
-        return context / seconds_of(read, model.device, 2)
+        return context / seconds_of(read, model.device, often(context), warm=context < 131_072)
+
+
+def often(context: int) -> int:
+    """How often a prompt is read: the longest ones take half a minute."""
+    return 2 if context < 32_768 else 1
 
 
 def prefill_plain(model: Any, context: int) -> float:
@@ -266,11 +186,11 @@ def prefill_plain(model: Any, context: int) -> float:
         model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=1)
 
     with torch.inference_mode():
-        return context / seconds_of(generate, model.device, 2)
+        return context / seconds_of(generate, model.device, often(context), warm=context < 131_072)
 
 
-def tried(measure: Callable[[], float], device: torch.device) -> float | None:
-    """A measurement, None where memory does not suffice."""
+def tried(measure: Callable[[], float], device: torch.device) -> float | str:
+    """A measurement, or why there is none."""
     import gc
 
     import torch
@@ -278,67 +198,91 @@ def tried(measure: Callable[[], float], device: torch.device) -> float | None:
     try:
         return measure()
     except torch.OutOfMemoryError:
-        return None
+        return "does not fit"
+    except (RuntimeError, RuntimeWarning, MemoryError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return "failed"
     finally:
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def measure(model: Any, rates: Rates, options: argparse.Namespace) -> list[Row]:
-    """All rows, printed as they come."""
+def measure(
+    model: Any, rates: Rates, options: argparse.Namespace, show: Callable[[Row], None]
+) -> list[Row]:
+    """All rows that there is time for; each is shown as it comes."""
     device, steps = model.device, options.steps
+    until = time.monotonic() + 60 * options.minutes
     rows: list[Row] = []
+
+    def take(what: str, batch: int, context: int, limit: float, ways: dict[str, Any]) -> None:
+        if time.monotonic() > until:
+            print(f"no time for {what}, {batch} of {context:,}", file=sys.stderr)
+            return
+        found: dict[str, float | str] = {}
+        for way in (way for way in options.ways if way in ways):
+            if way == "generate":
+                model.set_attn_implementation("sdpa")
+            else:
+                attention.enable(model)
+            found[way] = tried(ways[way], device)
+        rows.append(Row(what, batch, context, limit, found))
+        show(rows[-1])
+
     for context in options.contexts:
         for batch in options.batches:
-            attention.enable(model)
-            ours, without = (
-                tried(lambda g=g, b=batch, c=context: decode_ours(model, b, c, steps, g), device)
-                for g in (True, False)
+            take(
+                "decode",
+                batch,
+                context,
+                decode_limit(model, rates, batch, context),
+                {
+                    **{
+                        way: partial(decode_ours, model, batch, context, steps, way)
+                        for way in WAYS[:3]
+                    },
+                    "generate": partial(decode_plain, model, batch, context, steps),
+                },
             )
-            model.set_attn_implementation("sdpa")
-            plain = tried(lambda b=batch, c=context: decode_plain(model, b, c, steps), device)
-            limit = decode_limit(model, rates, batch, context)
-            rows.append(Row("decode", batch, context, limit, ours, without, plain))
-            print(line(rows[-1]), flush=True)
-    for context in options.contexts:
-        attention.enable(model)
-        ours = tried(lambda c=context: prefill_ours(model, c), device)
-        model.set_attn_implementation("sdpa")
-        plain = tried(lambda c=context: prefill_plain(model, c), device)
-        limit = prefill_limit(model, rates, context)
-        rows.append(Row("prefill", 1, context, limit, ours, None, plain))
-        print(line(rows[-1]), flush=True)
+        take(
+            "prefill",
+            1,
+            context,
+            prefill_limit(model, rates, context),
+            {
+                "passes": partial(prefill_ours, model, context),
+                "generate": partial(prefill_plain, model, context),
+            },
+        )
     return rows
 
 
 # ── what is said ──────────────────────────────────────────────────────────────────────────────
 
 HEAD = (
-    "| | batch | context | limit | ours | of the limit | without graphs | generate | times generate |\n"
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    "| | batch | context | limit | compiled | graphs | passes | generate | of the limit |"
+    " times generate |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 
 
 def line(row: Row) -> str:
-    """A row of the table, in tokens a second."""
-    ours, plain = row.ours, row.plain
+    """A row of the table, in tokens a second; the ratios are those of the best way of ours."""
+    ours, plain = row.rate(*WAYS[:3]), row.rate("generate")
     cells = [
         row.what,
         f"{row.batch}",
         f"{row.context:,}",
         f"{row.limit:,.0f}",
-        _rate(ours),
+        *(_rate(row.found.get(way, "")) for way in WAYS),
         f"{ours / row.limit:.0%}" if ours else "",
-        _rate(row.without) if row.what == "decode" else "",
-        _rate(plain),
         f"{ours / plain:.1f}" if ours and plain else "",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _rate(rate: float | None) -> str:
-    return "does not fit" if rate is None else f"{rate:,.0f}"
+def _rate(rate: float | str) -> str:
+    return rate if isinstance(rate, str) else f"{rate:,.0f}"
 
 
 def tokens_of(text: str) -> int:
@@ -350,35 +294,40 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--contexts", type=tokens_of, nargs="+")
+    parser.add_argument("--ways", choices=WAYS, nargs="+", default=WAYS)
     parser.add_argument("--steps", type=int, default=48)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--small", action="store_true", help="a tiny model, short contexts")
-    parser.add_argument("--save", action="store_true", help="write the table to benchmarks/results")
+    parser.add_argument("--minutes", type=float, default=9, help="begin no row after them")
+    parser.add_argument("--device", default=None, help="cuda, or with --tiny the CPU")
+    parser.add_argument("--tiny", action="store_true", help="a tiny model, short contexts")
     options = parser.parse_args(arguments)
-    if options.contexts is None:
-        short, full = [256, 512], [1024, 8192, 32_768, 131_072]
-        options.contexts = short if options.small else full
+    tiny = options.tiny
+    options.contexts = options.contexts or ([256] if tiny else [1024, 8192, 32_768, 131_072])
     import torch
 
-    device = torch.device(options.device)
+    device = torch.device(options.device or ("cpu" if tiny else "cuda"))
     if device.type == "cuda" and not torch.cuda.is_available():
-        parser.error("torch sees no GPU here; --small --device cpu tries it out")
+        parser.error("torch sees no GPU here; --tiny tries it out")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    rates = rates_of(device, dtype, options.small)
+    rates = rates_of(device, dtype, tiny)
     today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
     about = (
-        f"{today}, {name}, torch {torch.__version__}, {dtype}:"
-        f" copies {rates.copy / 1e9:,.0f} GB/s, multiplies {rates.matmul / 1e12:,.1f} TFLOP/s;"
-        " tokens a second:"
+        f"{today}, {name}, torch {torch.__version__}, {dtype}: copies {rates.copy / 1e9:,.0f} GB/s,"
+        f" multiplies {rates.matmul / 1e12:,.1f} TFLOP/s; tokens a second:"
     )
     said = [about, "", HEAD]
     print("\n".join(said), flush=True)
-    rows = measure(build(options.small, options.device, dtype), rates, options)
-    if options.save:
-        RESULTS.mkdir(exist_ok=True)
-        file = RESULTS / f"gpu_decode-{today}-{name.replace(' ', '-').lower()}.md"
-        file.write_text("\n".join([*said, *map(line, rows)]) + "\n", "utf-8")
+    file = RESULTS / f"gpu_decode-{today}-{name.replace(' ', '-').lower()}.md"
+
+    def show(row: Row) -> None:
+        print(line(row), flush=True)
+        said.append(line(row))
+        if not tiny:
+            RESULTS.mkdir(exist_ok=True)
+            file.write_text("\n".join(said) + "\n", "utf-8")
+
+    rows = measure(build(tiny, str(device), dtype), rates, options, show)
+    if not tiny:
         print(f"\nwritten to {file}")
     return rows
 
