@@ -35,8 +35,23 @@ def _invisible() -> dict[int, str | None]:
     return table
 
 
+@cache
+def _odd() -> re.Pattern[str]:
+    """Finds whatever `plain` would change: most text has nothing of it."""
+    ranges: list[list[int]] = []
+    for code in sorted({*_invisible(), *_MARKS, ord("\r")}):
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    spans = (f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+    return re.compile(f"[{''.join(spans)}]")
+
+
 def plain(text: str) -> str:
     """`text` without invisible characters and with the marks replaced. Newlines stay."""
+    if not _odd().search(text):
+        return text
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_invisible()).translate(_MARKS)
 
 

@@ -11,7 +11,7 @@ Does not do: choosing the blocks that matter (`choice.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..text import one_line, plain
@@ -28,10 +28,14 @@ _BLOCKS = frozenset(
         *("tbody", "tfoot", "thead", "tr", "td", "th", "caption", "ul", "search", "listing"),
     ]
 )
+_MARKED = frozenset(["a", "br", "code", "img"])  # inline elements that leave a mark
+_LISTS = frozenset(["ul", "ol", "menu"])
 _HEADINGS = {f"h{n}": n for n in range(1, 7)}
 _SPACE = re.compile(r"[ \t\n\r\f\v]+")
+_SPACES = re.compile(" {2,}")
 _AROUND_BREAK = re.compile(r" *\n *")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{1,2}|\w+")
+_NO_ATTRIBUTES: dict[str, str] = {}
 _DEEPEST_TABLE = 3  # tables in tables in tables are layout; text would be copied at each level
 _DEEPEST_LIST = 10
 _LONGEST_CELL = 600  # characters; a table with longer ones is a layout
@@ -135,13 +139,12 @@ class _Writer:
 
     def flush(self) -> None:
         """End the block of inline text. A link that goes on is closed and opened again."""
-        again = self.anchor
-        self.close_anchor()
-        if again is not None:
+        if again := self.anchor:
+            self.close_anchor()
             self.anchor = _Anchor(0, 0, again.url, "")
         if not self.inline:
             return
-        text = _AROUND_BREAK.sub("\n", re.sub(" +", " ", "".join(self.inline))).strip()
+        text = _AROUND_BREAK.sub("\n", _SPACES.sub(" ", "".join(self.inline))).strip()
         bare = " ".join("".join(self.bare).split())
         self.inline.clear()
         self.bare.clear()
@@ -168,25 +171,25 @@ class _Writer:
 
     # -- elements ----------------------------------------------------------------------------
 
-    def enter(self, element: Element) -> None:
+    def enter(self, element: Element, attributes: Mapping[str, str], leaf: bool) -> None:
         name = element.tag
-        block = name in _BLOCKS
-        if block and self.verbatim is None:
-            self.flush()
-        if block or element.attrib:
-            self.place = self.place.inner(element, block)
-        if block:
+        if name in _BLOCKS:
+            if self.verbatim is None:
+                self.flush()
+            self.place = self.place.inner(element, attributes, True)
             self.tag = name
-        if block:
             self._enter_block(element, name)
-        else:
-            self._enter_inline(element, name)
+            return
+        if attributes and not leaf:  # no block can begin in a leaf
+            self.place = self.place.inner(element, attributes, False)
+        if name in _MARKED:
+            self._enter_inline(name, attributes)
 
     def _enter_block(self, element: Element, name: str) -> None:
         frame = self.frames[-1]
         if name in _HEADINGS:
             frame.heading = _HEADINGS[name]
-        elif name in {"ul", "ol", "menu"}:
+        elif name in _LISTS:
             frame.lists.append(_List(name == "ol", _start(element)))
         elif name == "li" and frame.lists:
             top = frame.lists[-1]
@@ -201,7 +204,7 @@ class _Writer:
         elif name in {"table", "tr", "td", "th"}:
             self._enter_table(name)
 
-    def _enter_inline(self, element: Element, name: str) -> None:
+    def _enter_inline(self, name: str, attributes: Mapping[str, str]) -> None:
         if self.verbatim is not None:
             if name == "br":
                 self.verbatim.append("\n")
@@ -211,14 +214,14 @@ class _Writer:
         elif name == "code":
             self.inline.append("`")
         elif name == "img":
-            if element.get("width") not in {"0", "1"}:
+            if attributes.get("width") not in {"0", "1"}:
                 self.inline.append(f"[Image {self.images}]")
                 self.images += 1
         elif name == "a":
             self.close_anchor()
-            url = self.links.resolve(element.get("href", ""))
+            url = self.links.resolve(attributes.get("href", ""))
             if url:
-                spare = one_line(element.get("aria-label") or element.get("title") or "", 100)
+                spare = one_line(attributes.get("aria-label") or attributes.get("title") or "", 100)
                 self.anchor = _Anchor(len(self.inline), len(self.bare), url, spare)
 
     def _enter_table(self, name: str) -> None:
@@ -234,20 +237,27 @@ class _Writer:
 
     def leave(self, element: Element) -> None:
         name = element.tag
-        if name == "a":
+        if name in _BLOCKS:
+            self._leave_block(name)
+        elif name == "a":
             self.close_anchor()
         elif name == "code" and self.verbatim is None:
             self.inline.append("`")
-        elif name == "pre":
+        if self.place.element is element:
+            self.place = self.place.outer or self.place
+            self.tag = self.place.tag
+
+    def _leave_block(self, name: str) -> None:
+        if name == "pre":
             self.nested_pre -= 1
             if not self.nested_pre:
                 self._code_block()
-        if name in _BLOCKS and self.verbatim is None:
+        if self.verbatim is None:
             self.flush()
         frame = self.frames[-1]
         if name in _HEADINGS:
             frame.heading = 0
-        elif name in {"ul", "ol", "menu"} and frame.lists:
+        elif name in _LISTS and frame.lists:
             frame.lists.pop()
         elif name == "li":
             frame.marker = ""
@@ -263,9 +273,6 @@ class _Writer:
             if self.table_depth <= _DEEPEST_TABLE:
                 self._table(self.tables.pop())
             self.table_depth -= 1
-        if self.place.element is element:
-            self.place = self.place.outer or self.place
-            self.tag = self.place.tag
 
     def _code_block(self) -> None:
         code = "".join(self.verbatim or ()).strip("\n").rstrip()
@@ -328,17 +335,23 @@ def _walk(root: Element, links: Links, sight: Sight) -> list[Block]:
     stack: list[tuple[Element, bool]] = [(root, True)]
     while stack:
         element, entering = stack.pop()
-        if entering and sight.sees(element):
-            writer.enter(element)
-            if element.text:
-                writer.text(element.text)
-            stack.append((element, False))
-            stack.extend((child, True) for child in reversed(element))
-            continue
         if not entering:
             writer.leave(element)
-        if element.tail and element is not root:
-            writer.text(element.tail)
+        else:
+            items = element.items()
+            attributes: dict[str, str] = dict(items) if items else _NO_ATTRIBUTES
+            if sight.sees(element, attributes):
+                leaf = len(element) == 0
+                writer.enter(element, attributes, leaf)
+                if element.text:
+                    writer.text(element.text)
+                if not leaf:
+                    stack.append((element, False))
+                    stack.extend([(child, True) for child in reversed(element)])
+                    continue
+                writer.leave(element)
+        if element is not root and (tail := element.tail):
+            writer.text(tail)
     writer.flush()
     return writer.frames[0].blocks
 

@@ -9,34 +9,37 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .blocks import Block
 from .hints import HINTS, LANDMARKS, Place
 from .meta import Known
 
-_PUNCTUATION = re.compile(r"[.,;:!?，。；：！？、]")
+_PUNCTUATION = ".,;:!?，。；：！？、"
 _SENTENCE_END = re.compile(r"[.!?。！？…:：][\"'”’)\]]?$")
 _DIGIT = re.compile(r"\d")
 _MONEY = re.compile(r"[$€£¥₹]\s?\d|\d\s?(?:€|£|kr|zł|USD|EUR|元)")
 _DATE = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b(?:ago|yesterday|today)\b"
-    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b",
-    re.IGNORECASE,
+    r"\b(?:(?:19|20)\d\d\b|\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|(?:ago|yesterday|today)\b"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b)"
 )
-_BOILERPLATE = re.compile(
-    r"©|copyright|all rights reserved|privacy policy|terms of (?:use|service)|cookie|subscribe"
-    r"|sign (?:in|up)|log ?in|newsletter|share (?:this|on)|follow us|skip to|your email"
-    r"|related (?:posts|articles|products)|you may also|add to (?:cart|bag|basket|wishlist)"
-    r"|read more|learn more|view all|show more|load more|shipping|free delivery|gift card"
-    r"|customer service|contact us|about us|careers|facebook|instagram|linkedin|pinterest",
-    re.IGNORECASE,
+_BOILERPLATE = (
+    *("©", "copyright", "all rights reserved", "privacy policy", "terms of use"),
+    *("terms of service", "cookie", "subscribe", "sign in", "sign up", "log in", "login"),
+    *("newsletter", "share this", "share on", "follow us", "skip to", "your email"),
+    *("related posts", "related articles", "related products", "you may also", "add to cart"),
+    *("add to bag", "add to basket", "add to wishlist", "read more", "learn more", "view all"),
+    *("show more", "load more", "shipping", "free delivery", "gift card", "customer service"),
+    *("contact us", "about us", "careers", "facebook", "instagram", "linkedin", "pinterest"),
 )
 _TAGS = ("p", "li", "div", "td", "table", "pre", "dd", "dt", "blockquote", "section", "article")
+_TAG_ROWS = {tag: tuple(float(tag == other) for other in _TAGS) for tag in _TAGS}
+_NO_TAG = (0.0,) * len(_TAGS)
 _UPWARDS = 4
+_NEAR = 6  # of `_local`, that count of the blocks before and after too
 
 
-def _log(number: float) -> float:
-    return math.log1p(number)
+_log = math.log1p
 
 
 def features(blocks: Sequence[Block], known: Known) -> list[list[float]]:
@@ -64,11 +67,16 @@ def features(blocks: Sequence[Block], known: Known) -> list[list[float]]:
     description = set(known.description.lower().split())
     first_heading = next((n for n, block in enumerate(blocks) if block.heading == 1), -1)
     local = [_local(block) for block in blocks]
-    nothing = [0.0] * len(local[0]) if local else []
+    nothing = [0.0] * _NEAR
+    surroundings: dict[Place, list[float]] = {}
     rows: list[list[float]] = []
     words_before = 0
     last_heading = last_long = -1
     for n, block in enumerate(blocks):
+        place = block.place
+        around = surroundings.get(place)
+        if around is None:
+            around = surroundings[place] = _surroundings(place, total)
         words = set(block.bare.lower().split()) if block.words < 60 else set[str]()
         seen[block.bare] += 1
         row = [
@@ -82,14 +90,14 @@ def features(blocks: Sequence[Block], known: Known) -> list[list[float]]:
             min(30.0, float(n - last_heading)) if last_heading >= 0 else 40.0,
             min(30.0, float(n - last_long)) if last_long >= 0 else 40.0,
             float(blocks[last_heading].heading) if last_heading >= 0 else 0.0,
-            _log(alike[block.place.path]),
-            alike_words[block.place.path] / total,
+            _log(alike[place.path]),
+            alike_words[place.path] / total,
             float(seen[block.bare] > 1),
             len(words & title) / len(words) if words else 0.0,
             len(words & description) / len(words) if words else 0.0,
-            *_surroundings(block.place, total),
-            *(local[n - 1][:6] if n else nothing[:6]),
-            *(local[n + 1][:6] if n + 1 < count else nothing[:6]),
+            *around,
+            *(local[n - 1][:_NEAR] if n else nothing),
+            *(local[n + 1][:_NEAR] if n + 1 < count else nothing),
             *page,
         ]
         rows.append(row)
@@ -102,31 +110,39 @@ def features(blocks: Sequence[Block], known: Known) -> list[list[float]]:
 
 
 def _local(block: Block) -> list[float]:
-    text, words = block.bare, block.words
+    text, words, place = block.bare, block.words, block.place
     size = len(text) or 1
-    place = block.place
+    start = text if size <= 1000 else text[:1000]
+    digits = len(_DIGIT.findall(start))
+    start_size = min(size, 1000)
+    lowered = text[:600].lower()
     return [
         _log(words),
         block.linked / words if words else float(block.links > 0),
         float(block.heading),
-        float(bool(_SENTENCE_END.search(text[-3:]))),
-        len(_PUNCTUATION.findall(text[:1000])) / min(size, 1000),
+        float(_SENTENCE_END.search(text[-3:]) is not None),
+        sum(map(start.count, _PUNCTUATION)) / start_size,
         float(block.tag == "li" or block.tight),
         _log(block.links),
         _log(size / (words or 1)),
-        len(_DIGIT.findall(text[:1000])) / min(size, 1000),
-        sum(1 for char in text[:200] if char.isupper()) / min(size, 200),
-        float(bool(_MONEY.search(text[:300]))),
-        float(bool(_DATE.search(text[:300]))) if words < 40 else 0.0,
-        float(len(_BOILERPLATE.findall(text[:600]))),
+        digits / start_size,
+        sum(map(str.isupper, text[:200])) / min(size, 200),
+        float(digits > 0 and _MONEY.search(text[:300]) is not None),
+        float(words < 40 and _DATE.search(lowered[:300]) is not None),
+        float(sum(map(lowered.count, _BOILERPLATE))) if words else 0.0,
         float(text[:1].islower()),
         float("[Image" in block.text),
         float(block.rows),
         float(place.depth),
-        *(float(block.tag == tag) for tag in _TAGS),
-        *(float(bool(place.around & 1 << bit)) for bit in range(len(LANDMARKS))),
-        *(float(bool(place.hints_around & 1 << bit)) for bit in range(len(HINTS))),
+        *_TAG_ROWS.get(block.tag, _NO_TAG),
+        *_bits(place.around, len(LANDMARKS)),
+        *_bits(place.hints_around, len(HINTS)),
     ]
+
+
+@lru_cache(maxsize=4096)
+def _bits(mask: int, count: int) -> tuple[float, ...]:
+    return tuple(float(mask >> bit & 1) for bit in range(count))
 
 
 def _surroundings(place: Place, total: int) -> list[float]:
@@ -145,5 +161,4 @@ def _surroundings(place: Place, total: int) -> list[float]:
             _log(at.blocks),
         ]
         at = at.outer
-    row += [float(bool(near & 1 << bit)) for bit in range(len(HINTS))]
-    return row
+    return [*row, *_bits(near, len(HINTS))]

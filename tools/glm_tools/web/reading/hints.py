@@ -8,6 +8,7 @@ Does not do: deciding anything by them (`choice.py` weighs them).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from .tree import Element
@@ -38,7 +39,8 @@ _ROLES = {
     "tablist": "nav",
 }
 LANDMARKS = tuple(_LANDMARKS)
-# Each is one hint, given by any of its words (regular expressions); a name may give several.
+# Each is one hint, given by any of its words; `s?` may be missing, `*` is any end. A name may give
+# several.
 _HINTS = {
     "nav": ("nav navbar navigation menu megamenu breadcrumbs? tabs? toc pagination pager paging"),
     "edge": ("footer foot colophon bottom copyright legal header masthead topbar toolbar banner"),
@@ -52,16 +54,16 @@ _HINTS = {
         "signup login signin register account cta"
     ),
     "related": (
-        "related recommend[a-z]* similar more also upsell[a-z]* cross trending popular latest "
-        "suggest[a-z]* carousel slider swiper slick viewed"
+        "related recommend* similar more also upsell* cross trending popular latest "
+        "suggest* carousel slider swiper slick viewed"
     ),
-    "advert": "ads? advert[a-z]* promo[a-z]* sponsor[a-z]* offers? deals? campaign",
+    "advert": "ads? advert* promo* sponsor* offers? deals? campaign",
     "meta": (
         "meta byline author date time timestamp published tags? category categories "
         "info stats? count badge label avatar user username profile signature member"
     ),
     "action": (
-        "btn buttons? actions? controls? toggle dropdown filters? facets? sort[a-z]* "
+        "btn buttons? actions? controls? toggle dropdown filters? facets? sort* "
         "search form input select options? qty quantity cart basket wishlist vote votes "
         "reply report edit quote"
     ),
@@ -85,11 +87,25 @@ _HINTS = {
     "hero": "hero intro lead lede headline jumbotron heading subtitle tagline",
 }
 HINTS = tuple(_HINTS)
-_MATCHERS = [
-    (re.compile(rf"(?<![a-z])(?:{'|'.join(words.split())})(?![a-z])"), 1 << bit)
-    for bit, words in enumerate(_HINTS.values())
-]
+_WORD = re.compile(r"[a-z]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def _words() -> tuple[dict[str, int], list[tuple[str, int]]]:
+    """The hints of whole words, and of beginnings of words."""
+    whole: dict[str, int] = {}
+    beginnings: list[tuple[str, int]] = []
+    for bit, words in enumerate(_HINTS.values()):
+        for word in words.split():
+            if word.endswith("*"):
+                beginnings.append((word[:-1], 1 << bit))
+                continue
+            for spelling in {word.replace("?", ""), re.sub(r".\?", "", word)}:
+                whole[spelling] = whole.get(spelling, 0) | 1 << bit
+    return whole, beginnings
+
+
+_WHOLE, _BEGINNINGS = _words()
 
 
 class Place:
@@ -104,7 +120,6 @@ class Place:
         "hints_around",
         "linked",
         "outer",
-        "own",
         "path",
         "tag",
         "words",
@@ -114,30 +129,31 @@ class Place:
         self.element = element
         self.outer = outer
         self.tag = tag
-        self.own = self.hints = 0
-        self.around = outer.around if outer else 0
-        self.hints_around = outer.hints_around if outer else 0
-        self.depth = outer.depth + 1 if outer else 0
-        self.path = outer.path if outer else 0
-        self.words = self.linked = self.blocks = 0
+        self.hints = self.words = self.linked = self.blocks = 0
+        if outer is None:
+            self.around = self.hints_around = self.depth = self.path = 0
+        else:
+            self.around = outer.around
+            self.hints_around = outer.hints_around
+            self.depth = outer.depth + 1
+            self.path = outer.path
 
-    def inner(self, element: Element, block: bool) -> Place:
+    def inner(self, element: Element, attributes: Mapping[str, str], block: bool) -> Place:
         """The place of an element inside this one."""
         name: str = element.tag
         place = Place(element, self, name if block else self.tag)
-        names = ""
-        landmark = _LANDMARKS.get(_SAME.get(name, name), 0)
-        if element.attrib:
-            role = element.get("role")
+        kind = ""
+        if attributes:
+            kind = attributes.get("class", "")
+            role = attributes.get("role")
             if role:
-                landmark |= _LANDMARKS.get(_ROLES.get(role.strip().lower(), ""), 0)
-            names = f"{element.get('class', '')} {element.get('id', '')}"
-            if len(names) > 1:
-                place.hints = hints_in(names[:300])
-        place.own = landmark
-        place.around |= landmark
-        place.hints_around |= place.hints
-        place.path = hash((self.path, name, element.get("class") if block else None))
+                place.around |= _landmark(role.strip().lower())
+            identity = attributes.get("id", "")
+            if kind or identity:
+                place.hints = hints_in(f"{kind} {identity}"[:300])
+                place.hints_around |= place.hints
+        place.around |= _LANDMARKS.get(_SAME.get(name, name), 0)
+        place.path = hash((self.path, name, kind if block else ""))
         return place
 
     def gain(self, words: int, linked: int) -> None:
@@ -150,6 +166,10 @@ class Place:
             place = place.outer
 
 
+def _landmark(role: str) -> int:
+    return _LANDMARKS.get(_ROLES.get(role, ""), 0)
+
+
 def outer_place() -> Place:
     """The place around a whole page."""
     return Place(None, None, "body")
@@ -158,9 +178,16 @@ def outer_place() -> Place:
 @lru_cache(maxsize=8192)
 def hints_in(names: str) -> int:
     """The hints of some class names and ids, as bits in the order of `HINTS`."""
-    spaced = _CAMEL.sub("-", names).lower()
     hints = 0
-    for matcher, bit in _MATCHERS:
-        if matcher.search(spaced):
+    for word in _WORD.findall(_CAMEL.sub("-", names).lower()):
+        hints |= _hints_of(word)
+    return hints
+
+
+@lru_cache(maxsize=8192)
+def _hints_of(word: str) -> int:
+    hints = _WHOLE.get(word, 0)
+    for beginning, bit in _BEGINNINGS:
+        if word.startswith(beginning):
             hints |= bit
     return hints

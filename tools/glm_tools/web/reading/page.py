@@ -8,6 +8,7 @@ Does not do: opening links.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -17,6 +18,10 @@ from ..text import one_line
 View = Literal["main", "full"]
 
 _LONGEST_URL = 4000  # what `fetch.py` refuses needs no id
+# Most links are one of these two, and joining them with the page's own URL is joining strings.
+_REST = r"[A-Za-z0-9_][A-Za-z0-9_/%~+,=&-]*(?:\.[A-Za-z0-9]+)?(?:\?[A-Za-z0-9_%.~+,=&/-]+)?"
+_ON_HOST = re.compile(rf"/{_REST}")
+_WHOLE = re.compile(rf"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)/(?:{_REST})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,11 @@ class Links:
 
     def __init__(self, page_url: str, base_url: str = "") -> None:
         self._base = base_url or page_url
+        self._origin = _origin_of(self._base)
         self._host = host_of(page_url)
         self._ids: dict[str, int] = {}
         self._resolved: dict[str, str] = {}
+        self._hosts: dict[str, str] = {}
         self.found: list[Link] = []
 
     def forget(self) -> None:
@@ -67,6 +74,11 @@ class Links:
         return known
 
     def _absolute(self, href: str) -> str:
+        if self._origin and _ON_HOST.fullmatch(href):
+            return self._origin + href
+        if whole := _WHOLE.fullmatch(href):
+            self._hosts[href] = whole[1]
+            return href
         try:
             url = urldefrag(urljoin(self._base, href)).url.replace(" ", "%20")
             return url if urlsplit(url).scheme in {"http", "https"} and host_of(url) else ""
@@ -78,8 +90,19 @@ class Links:
         if url not in self._ids:
             self._ids[url] = len(self.found)
             self.found.append(Link(self._ids[url], text, url))
-        host = host_of(url)
+        host = self._hosts.get(url)
+        if host is None:
+            host = self._hosts[url] = host_of(url)
         return f"【{self._ids[url]}†{text}{'' if host == self._host else '†' + one_line(host)}】"
+
+
+def _origin_of(url: str) -> str:
+    """The beginning of a web page's URL up to the path, empty for other URLs."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else ""
 
 
 def host_of(url: str) -> str:

@@ -10,16 +10,18 @@ Does not do: other kinds of pages; being asked about pages on which the two diff
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from .blocks import Block
 from .meta import Known
 
 _ARTICLE = ("article", "posting", "blog")
+_NO_ARTICLE = ("product", "forum", "discussion", "qapage")
 _LONG_WORDS = 25
 _LONG_SHARE = 0.6
 _AGREEMENT = 0.7
-_WEIGHT = 0.7
+_WEIGHT = 0.85
 _MOST_CHARS = 600_000
 _WORD = re.compile(r"\w+")
 _SHORT = 6
@@ -27,7 +29,8 @@ _SHORT = 6
 
 def looks_like_article(blocks: Sequence[Block], known: Known) -> bool:
     """Whether a page says that it is an article and `blocks` are mostly long paragraphs."""
-    if "product" in known.kind or not any(word in known.kind for word in _ARTICLE):
+    kind = known.kind
+    if any(word in kind for word in _NO_ARTICLE) or not any(word in kind for word in _ARTICLE):
         return False
     words = sum(block.words for block in blocks)
     return sum(block.words for block in blocks if block.words > _LONG_WORDS) > _LONG_SHARE * words
@@ -58,23 +61,30 @@ def combined(
 
 
 def _shares(text: str, blocks: Sequence[Block]) -> list[float]:
-    """How much of each block stands, three words in a row, in a text."""
+    """How much of each block stands, three words in a row, in a text.
+
+    What the text has once and the page has twice is the first of the two.
+    """
     wanted = _words(text)
-    threes = set(zip(wanted, wanted[1:], wanted[2:], strict=False))
-    lines = {" ".join(_words(line)) for line in text.split("\n")}
+    threes = Counter(zip(wanted, wanted[1:], wanted[2:], strict=False))
+    lines = Counter(" ".join(_words(line)) for line in text.split("\n"))
     each = [_words(block.bare) for block in blocks]
     sequence = [word for words in each for word in words]
     hit = bytearray(len(sequence))
     for at, three in enumerate(zip(sequence, sequence[1:], sequence[2:], strict=False)):
-        if three in threes:
+        if threes.get(three, 0) > 0:
+            threes[three] -= 1
             hit[at] = hit[at + 1] = hit[at + 2] = 1
     shares: list[float] = []
     start = 0
     for words in each:
         end = start + len(words)
         share = sum(hit[start:end]) / len(words) if words else 0.0
-        if share < 1 and 0 < len(words) <= _SHORT and " ".join(words) in lines:
-            share = 1.0
+        if share < 1 and 0 < len(words) <= _SHORT:
+            line = " ".join(words)
+            if lines.get(line, 0) > 0:
+                lines[line] -= 1
+                share = 1.0
         shares.append(share)
         start = end
     return shares

@@ -10,7 +10,7 @@ what only those hide is taken for visible.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -113,12 +113,13 @@ class Sight:
 
     def __init__(self, root: Element) -> None:
         self._hiding = _hiding_names(root)
+        self._hidden: dict[tuple[str, str], bool] = {}  # by class and id
         self._styles = True
         self._noscript = False
         self.styled = self.unscripted = 0
 
-    def sees(self, element: Element) -> bool:
-        """Whether the element shows."""
+    def sees(self, element: Element, attributes: Mapping[str, str]) -> bool:
+        """Whether the element, which has these attributes, shows."""
         name = element.tag
         if name in _SILENT:
             if name != "noscript":
@@ -126,7 +127,6 @@ class Sight:
             if not self._noscript:
                 self.unscripted += _size(element)
             return self._noscript
-        attributes = element.attrib
         if not attributes:
             return name != "dialog"
         if "hidden" in attributes or attributes.get("aria-hidden", "").strip().lower() == "true":
@@ -134,7 +134,7 @@ class Sight:
         if name == "dialog" and "open" not in attributes:
             return False
         names = attributes.get("class", "")
-        if names and _SCREEN_READERS.search(names):
+        if names and _is_for_screen_readers(names):
             return False
         style = attributes.get("style")
         if (style and _hides(style[:2000])) or (
@@ -156,8 +156,13 @@ class Sight:
         return again
 
     def _named(self, names: str, identity: str) -> bool:
-        hiding = self._hiding
-        return f"#{identity}" in hiding or any(f".{name}" in hiding for name in names.split())
+        key = names, identity
+        found = self._hidden.get(key)
+        if found is None:
+            hiding = self._hiding
+            found = f"#{identity}" in hiding or any(f".{name}" in hiding for name in names.split())
+            self._hidden[key] = found
+        return found
 
 
 def _size(element: Element) -> int:
@@ -166,6 +171,11 @@ def _size(element: Element) -> int:
         if inner.tag not in {"script", "style"} and inner.text and not inner.text.isspace():
             size += len(inner.text)
     return size
+
+
+@lru_cache(maxsize=8192)
+def _is_for_screen_readers(names: str) -> bool:
+    return _SCREEN_READERS.search(names) is not None
 
 
 @lru_cache(maxsize=4096)
