@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +17,88 @@ from glm_sandbox.results import Bounds
 BOUNDS = Bounds(memory=100_000_000, disk=20_000_000, processes=30, cpus=0.5)
 
 
-def test_a_real_group_holds_back_what_joins_it() -> None:
-    group = Cgroup.make(BOUNDS)
-    if group is None:
+def version_2() -> Path:
+    """Where this machine has cgroups of version 2 mounted, or a skip."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text("utf-8").splitlines():
+            _, place, kind, *_ = line.split()
+            if kind == "cgroup2" and os.access(place, os.W_OK):
+                return Path(place)
+    pytest.skip("no cgroups of version 2 that this user can write are mounted here")
+
+
+def controllers(root: Path) -> set[str]:
+    return set((root / "cgroup.controllers").read_text("utf-8").split())
+
+
+@pytest.fixture
+def group() -> Iterator[Cgroup]:
+    """A real one, of whichever version this machine has."""
+    made = Cgroup.make(BOUNDS)
+    if made is None:
         pytest.skip("no cgroups can be made here")
-    try:
-        program = "import sys\nfor p in sys.argv[1:]: open(p, 'w').write('0')\nb = bytearray(b'x' * 300_000_000)"
-        done = subprocess.run([sys.executable, "-c", program, *group.entrances()], check=False)
+    yield made
+    made.remove()
+    assert not any(folder.exists() for folder in made.folders)
+
+
+def joined(group: Cgroup, code: str) -> subprocess.CompletedProcess[str]:
+    """A program that joins before it does anything else, as the guard has kernels do."""
+    program = f"import sys\nfor p in sys.argv[1:]: open(p, 'w').write('0')\n{code}"
+    command = [sys.executable, "-c", program, *group.entrances()]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+class TestARealGroup:
+    def test_ends_what_takes_too_much_memory_and_counts_it(self, group: Cgroup) -> None:
+        done = joined(group, "b = bytearray(b'x' * 300_000_000)")
         assert done.returncode == -9
         assert group.events
         assert "oom_kill 1" in group.events.read_text()
-    finally:
-        group.remove()
-    assert not any(folder.exists() for folder in group.folders)
+
+    def test_has_no_more_processes_than_it_may(self, group: Cgroup) -> None:
+        code = "import os, signal\nn = 0\ntry:\n    while n < 100:\n        pid = os.fork()\n        if not pid: signal.pause()\n        n += 1\nexcept OSError: pass\nprint(n, flush=True)\nos.killpg(0, 9)"
+        done = joined(group, f"import os; os.setsid()\n{code}")
+        assert BOUNDS.processes - 5 <= int(done.stdout) <= BOUNDS.processes + 4
+
+    def test_gets_its_share_of_a_processor(self, group: Cgroup) -> None:
+        if "cpus" not in group.bounded:
+            pytest.skip("this machine's groups do not bound processor time")
+        code = "import os, time\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nprint(sum(os.times()[:2]))"
+        assert float(joined(group, code).stdout) < 2 * BOUNDS.cpus * 1.4
+
+
+class TestARealGroupOfVersion2:
+    def test_bounds_where_the_controllers_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        root = version_2()
+        if missing := {"memory", "pids"} - controllers(root):
+            pytest.skip(f"controllers of version 1 here, not of version 2: {', '.join(missing)}")
+        own = Path("/proc/self/cgroup").read_text("utf-8").split("0::")[1].splitlines()[0]
+        monkeypatch.setattr(cgroups, "_own", lambda: {"": own})
+        group = Cgroup.make(BOUNDS, root)
+        if group is None:
+            pytest.skip("this user may make no groups here")
+        try:
+            (folder,) = group.folders
+            assert int((folder / "memory.max").read_text()) <= 120_000_000  # whole pages
+            assert (folder / "pids.max").read_text() == "34\n"
+            assert joined(group, "b = bytearray(b'x' * 300_000_000)").returncode == -9
+            assert "oom_kill 1" in (folder / "memory.events").read_text()
+        finally:
+            group.remove()
+        assert not folder.exists()
+
+    def test_is_none_and_leaves_nothing_where_they_are_not(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As where version 1 has them, on machines with both."""
+        root = version_2()
+        if "memory" in controllers(root):
+            pytest.skip("the controllers are of version 2 here")
+        monkeypatch.setattr(cgroups, "_own", lambda: {"": "/"})
+        before = set(root.iterdir())
+        assert Cgroup.make(BOUNDS, root) is None
+        assert set(root.iterdir()) == before
 
 
 def files(folder: Path, *names: str) -> None:
