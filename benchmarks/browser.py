@@ -52,7 +52,7 @@ def by_resiliparse(body: bytes, url: str) -> str:
     from resiliparse.parse.encoding import detect_encoding
     from resiliparse.parse.html import HTMLTree
 
-    tree = HTMLTree.parse_from_bytes(body, detect_encoding(body))
+    tree = HTMLTree.parse_from_bytes(body, detect_encoding(body) or "utf-8")
     return extract_plain_text(tree, main_content=True, alt_texts=False)
 
 
@@ -111,7 +111,7 @@ def unseen(folder: Path) -> defaultdict[str, list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     folder: Path = parser.parse_args().folder
     cards = sorted((folder / "truth").glob("*.json"))

@@ -35,6 +35,7 @@ from glm_tools.web.reading.charset import decode
 from glm_tools.web.reading.features import features
 from glm_tools.web.reading.meta import Known, known_of
 from glm_tools.web.reading.page import Links
+from glm_tools.web.reading.second import shares_in
 from glm_tools.web.reading.tree import Sight, parse, tamed
 
 ROUNDS = 150
@@ -81,26 +82,6 @@ def f1(text: str, truth: str) -> float:
     return 2 * shared / (sum(ours.values()) + sum(theirs.values())) if shared else 0.0
 
 
-def targets(blocks: list[Block], truth: str) -> tuple[list[float], list[int]]:
-    wanted = words_of(truth)
-    threes = set(zip(wanted, wanted[1:], wanted[2:], strict=False))
-    lines = {" ".join(words_of(line)) for line in truth.split("\n")}
-    sequence = [(word, n) for n, block in enumerate(blocks) for word in words_of(block.bare)]
-    hit = [False] * len(sequence)
-    for at in range(len(sequence) - 2):
-        if tuple(word for word, _ in sequence[at : at + 3]) in threes:
-            hit[at] = hit[at + 1] = hit[at + 2] = True
-    counts, hits = [0] * len(blocks), [0] * len(blocks)
-    for (_, n), found in zip(sequence, hit, strict=True):
-        counts[n] += 1
-        hits[n] += found
-    shares = [h / c if c else 0.0 for h, c in zip(hits, counts, strict=True)]
-    for n, block in enumerate(blocks):
-        if 0 < counts[n] <= 6 and " ".join(words_of(block.bare)) in lines:
-            shares[n] = 1.0
-    return shares, counts
-
-
 def load(folder: Path) -> list[Sample]:
     samples: list[Sample] = []
     for path in sorted((folder / "truth").glob("*.json")):
@@ -112,7 +93,8 @@ def load(folder: Path) -> list[Sample]:
         body = next(root.iter("body"), root)
         blocks = blocks_of(body, Links(card["url"]), Sight(root))
         truth = card["main_content"]
-        shares, counts = targets(blocks, truth)
+        shares = shares_in(truth, blocks, once=False)
+        counts = [len(words_of(block.bare)) for block in blocks]
         site = ".".join((urlsplit(card["url"]).hostname or path.stem).split(".")[-2:])
         rows = features(blocks, known) if blocks else []
         samples.append(Sample(card["type"], site, truth, text, known, blocks, rows, shares, counts))
@@ -138,7 +120,8 @@ def cross_scores(samples: list[Sample], parts: int) -> list[float]:
         trees = fit([sample for sample in samples if part[sample.site] != n])
         for at, sample in enumerate(samples):
             if part[sample.site] == n and sample.rows:
-                shares = list(trees.predict(numpy.array(sample.rows, dtype=numpy.float32)))
+                rows = numpy.array(sample.rows, dtype=numpy.float32)
+                shares: list[float] = numpy.asarray(trees.predict(rows)).tolist()
                 kept = choice.kept(shares, sample.blocks, sample.known, sample.source)
                 scores[at] = f1(join(sample.blocks[k] for k in kept), sample.truth)
     return scores
@@ -177,7 +160,7 @@ def _nodes(root: dict[str, Any]) -> list[list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--score-only", action="store_true", help="write no trees")
     parser.add_argument("--write-only", action="store_true", help="report no scores")

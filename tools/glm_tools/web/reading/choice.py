@@ -27,7 +27,8 @@ _Node = tuple[int, float, float, float]
 _TREES = Path(__file__).with_name("trees.json")
 _MOST_BLOCKS = 20_000
 # Where the trees err, they err on whole sections, so that doubtful blocks are worth less than they
-# seem. On pages that the trees had not seen, F1 rose by 0.004 from a power of 1 to one of 1.3.
+# seem. On pages that the trees had not seen, F1 rose with it from 0.795 to 0.798, and still from
+# 0.795 to 0.796 where trafilatura had its say.
 _DOUBT = 1.2
 
 

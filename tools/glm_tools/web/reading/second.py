@@ -43,7 +43,7 @@ def opinion(text: str, blocks: Sequence[Block]) -> list[float] | None:
     import trafilatura
 
     kept = trafilatura.extract(text)
-    return _shares(kept, blocks) if kept else None
+    return shares_in(kept, blocks, once=True) if kept else None
 
 
 def combined(
@@ -60,10 +60,10 @@ def combined(
     return [(1 - _WEIGHT) * a + _WEIGHT * b for a, b in zip(shares, theirs, strict=True)]
 
 
-def _shares(text: str, blocks: Sequence[Block]) -> list[float]:
-    """How much of each block stands, three words in a row, in a text.
+def shares_in(text: str, blocks: Sequence[Block], *, once: bool) -> list[float]:
+    """How much of each block stands in a text, three words in a row; of short blocks, as a line.
 
-    What the text has once and the page has twice is the first of the two.
+    With `once`, what the text has once and the page twice is the first of the two.
     """
     wanted = _words(text)
     threes = Counter(zip(wanted, wanted[1:], wanted[2:], strict=False))
@@ -73,17 +73,17 @@ def _shares(text: str, blocks: Sequence[Block]) -> list[float]:
     hit = bytearray(len(sequence))
     for at, three in enumerate(zip(sequence, sequence[1:], sequence[2:], strict=False)):
         if threes.get(three, 0) > 0:
-            threes[three] -= 1
+            threes[three] -= once
             hit[at] = hit[at + 1] = hit[at + 2] = 1
     shares: list[float] = []
     start = 0
     for words in each:
         end = start + len(words)
         share = sum(hit[start:end]) / len(words) if words else 0.0
-        if share < 1 and 0 < len(words) <= _SHORT:
+        if 0 < len(words) <= _SHORT:
             line = " ".join(words)
             if lines.get(line, 0) > 0:
-                lines[line] -= 1
+                lines[line] -= once
                 share = 1.0
         shares.append(share)
         start = end
