@@ -195,7 +195,7 @@ class TransformersModel(WireModel):
         desk = self._desk
         if desk is None:
             raise self._closed_error()
-        handoff: Handoff[int] = Handoff(wake=desk.wake)
+        handoff: Handoff[int] = Handoff(wake=desk.wake, bell=desk.bell)
 
         def job() -> None:
             try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 
 from .batch import Batch
+from .handoff import Bell
 from .reply import Reply
 from .worker import Worker
 
@@ -23,6 +24,8 @@ class Desk:
         self._batch = batch
         self._worker = worker
         self._closed = closed
+        self.bell = Bell()
+        """What the readers of its replies are woken with, after each pass."""
         self._lock = threading.Lock()
         self._due = False
 
@@ -62,5 +65,7 @@ class Desk:
         except BaseException as error:  # noqa: BLE001 - of any kind: no reader must wait for ever
             self._batch.close(error)
             return
+        finally:
+            self.bell.ring()
         if more:
             self._go_on()

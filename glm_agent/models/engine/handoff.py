@@ -8,31 +8,66 @@ Does not do: starting threads (`worker.py`), several readers.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
 
 T = TypeVar("T")
+
+
+class Bell:
+    """Thread: wakes readers together, once for all that a pass has something for.
+
+    Waking an event loop takes a system call, at which it gets its turn, and the thread waits for
+    its own: once a pass, that is, and not once for each of its replies.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[Any, list[Callable[[], None]]] = {}
+
+    def note(self, loop: Any, wake: Callable[[], None]) -> None:
+        """Call `wake` in the event loop `loop` when the bell is rung."""
+        self._due.setdefault(loop, []).append(wake)
+
+    def ring(self) -> None:
+        """Wake those that were noted."""
+        due, self._due = self._due, {}
+        for loop, wakes in due.items():
+            # A RuntimeError means that the event loop is gone, and with it whoever waited.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_all, wakes)
+
+
+def _all(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
 
 
 class Handoff(Generic[T]):
     """Made in the event loop that reads; `give` and `finish` are for the thread.
 
     `limit` is how many items may wait before it is `full`. `wake` is called in the event loop when
-    a full one has room again, and when the reader has gone.
+    a full one has room again, and when the reader has gone. With a `bell`, what was given is told
+    when that is rung, and the end at once.
     """
 
-    def __init__(self, limit: int = 256, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        limit: int = 256,
+        wake: Callable[[], None] = lambda: None,
+        bell: Bell | None = None,
+    ) -> None:
         self._items: deque[T] = deque()
         self._limit = limit
         self._tell = wake
         self._wake = anyio.Event()
-        self._token = anyio.lowlevel.current_token()
+        self._loop = asyncio.get_running_loop()
+        self._bell = bell
         self._stopped = threading.Event()
         self._finished = False
         self._error: BaseException | None = None
@@ -50,7 +85,10 @@ class Handoff(Generic[T]):
     def give(self, tokens: Sequence[T]) -> None:
         """Thread: put items down. More than there is room for are taken too."""
         self._items.extend(tokens)
-        self._notify()
+        if self._bell is None:
+            self._notify()
+        else:
+            self._bell.note(self._loop, self._set)
 
     def finish(self, error: BaseException | None = None) -> None:
         """Thread: there will be no more items; `error` is raised to the reader after the last."""
@@ -87,12 +125,9 @@ class Handoff(Generic[T]):
         return taken
 
     def _notify(self) -> None:
-        # Not anyio.from_thread.run_sync: it waits for the event loop, at every token.
-        native = cast("Any", self._token.native_token)
-        soon = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
-        # A RuntimeError means that the event loop is gone, and with it whoever waited.
-        with contextlib.suppress(RuntimeError):
-            soon(self._set)
+        bell = Bell()
+        bell.note(self._loop, self._set)
+        bell.ring()
 
     def _set(self) -> None:
         self._wake.set()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import anyio
 import pytest
 
-from glm_agent.models.engine.handoff import Handoff
+from glm_agent.models.engine.handoff import Bell, Handoff
 from glm_agent.models.engine.worker import Worker
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +33,38 @@ async def test_all_items_in_order() -> None:
     thread.start()
     assert await everything(handoff) == [n for number in range(1000) for n in (number, -number)]
     thread.join()
+
+
+async def test_a_bell_wakes_all_readers_of_a_pass_at_once(monkeypatch) -> None:
+    bell = Bell()
+    handoffs = [Handoff[int](bell=bell) for _ in range(3)]
+    loop = asyncio.get_running_loop()
+    rung: list[object] = []
+    real = loop.call_soon_threadsafe
+
+    def soon(call, *args):
+        rung.append(call)
+        return real(call, *args)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", soon)
+    taken: list[list[int]] = []
+
+    async def read(handoff: Handoff[int]) -> None:
+        taken.append(await handoff.take())
+
+    async with anyio.create_task_group() as group:
+        for handoff in handoffs:
+            group.start_soon(read, handoff)
+        await anyio.wait_all_tasks_blocked()
+        for number, handoff in enumerate(handoffs):
+            handoff.give([number])
+        assert rung == []
+        bell.ring()
+    assert sorted(taken) == [[0], [1], [2]]
+    assert len(rung) == 1
+    # The end does not wait for it.
+    handoffs[0].finish()
+    assert await handoffs[0].take() == []
 
 
 async def test_nothing_but_the_end() -> None:
