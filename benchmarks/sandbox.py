@@ -1,12 +1,15 @@
 """Kernels of ours beside plain jupyter_client and smolagents' executors, on the same snippets.
 
-    python benchmarks/sandbox.py [--kinds bubblewrap docker local] [--claims 20] [--sessions 100]
+    python benchmarks/sandbox.py [--kinds bubblewrap docker local] [--claims 20] [--sessions 100] \\
+        [--peer-base glm-sandbox-base:bookworm]
 
 In one run: from nothing to a first result, from a filled pool to a first result, `1+1` in a warm
 session, numpy + pandas + pyplot at the first execution, and sessions opened and closed in a row
 with what they leave. Times in milliseconds; the ratio is to plain jupyter_client (no isolation).
 smolagents' LocalPythonExecutor is an interpreter in this process, which its authors call no
-boundary. Its DockerExecutor is run where an engine and its image are there.
+boundary. Its DockerExecutor is run where an engine is there: with the image that it builds itself
+where the engine reaches a registry, and else with --peer-base IMAGE, a Debian with python3-venv
+such as scripts/ci_sandbox.sh makes. What is not run says why.
 """
 
 from __future__ import annotations
@@ -14,13 +17,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import io
 import os
+import socket
 import statistics
+import subprocess
+import sys
+import tarfile
 import tempfile
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 SCIENCE = "import numpy, pandas, matplotlib.pyplot as plt\nnumpy.arange(3).sum()"
 
@@ -169,41 +178,106 @@ def smolagents(table: Table, repeats: int) -> None:
     table.row("numpy+pandas+pyplot", who, [time.perf_counter() - began])
 
 
-def smolagents_docker(table: Table, repeats: int) -> None:
+PEER_IMAGE = "glm-sandbox-benchmark-smolagents"
+PEER_RECIPE = """FROM {base}
+COPY wheels /wheels
+RUN python3 -m venv /k && /k/bin/pip install --no-index --find-links /wheels {packages}
+CMD ["/k/bin/jupyter-kernelgateway", "--KernelGatewayApp.ip=0.0.0.0"]
+"""
+
+
+def peer_image(client: Any, base: str) -> None:
+    """The image that DockerExecutor would build, on a base that needs no registry."""
+    packages = ["jupyter_kernel_gateway", "ipykernel", "numpy", "pandas", "matplotlib"]
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    said = client.containers.run(base, ["python3", "-c", code], remove=True, network_mode="none")
+    fetch = [sys.executable, "-m", "pip", "download", "-qqq", "--only-binary", ":all:"]
+    fetch += ["--python-version", said.decode().strip()]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as context:
+        wheels = Path(folder)
+        subprocess.run([*fetch, "--dest", folder, *packages], check=True)
+        with tarfile.open(fileobj=context, mode="w") as tar:
+            recipe = PEER_RECIPE.format(base=base, packages=" ".join(packages)).encode()
+            entry = tarfile.TarInfo("Dockerfile")
+            entry.size = len(recipe)
+            tar.addfile(entry, io.BytesIO(recipe))
+            for wheel in wheels.iterdir():
+                tar.add(wheel, f"wheels/{wheel.name}")
+        context.seek(0)
+        client.images.build(fileobj=context, custom_context=True, tag=PEER_IMAGE, rm=True)
+
+
+@contextlib.contextmanager
+def peer_arguments(client: Any, base: str | None) -> Iterator[dict[str, Any]]:
+    """How DockerExecutor is started here: an image, a port, and a network to publish it on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments: dict[str, Any] = {"port": port, "build_new_image": False}
+    if base is not None:
+        if not any(f"{PEER_IMAGE}:latest" in image.tags for image in client.images.list()):
+            peer_image(client, base)
+        arguments["image_name"] = PEER_IMAGE
+    network = None
+    if not client.networks.list(names=["bridge"]):
+        network = client.networks.create(f"{PEER_IMAGE}-{os.getpid()}", driver="bridge")
+        arguments["container_run_kwargs"] = {"network": network.name}
+    try:
+        yield arguments
+    finally:
+        if network is not None:
+            network.remove()
+
+
+def smolagents_docker(table: Table, repeats: int, base: str | None) -> None:
+    who = "smolagents DockerExecutor"
     try:
         import docker
+        from smolagents.monitoring import AgentLogger, LogLevel
         from smolagents.remote_executors import DockerExecutor
 
-        docker.from_env().ping()
-    except Exception as error:  # noqa: BLE001 (whatever it lacks)
-        print(f"smolagents DockerExecutor: not run ({type(error).__name__})")
+        quiet = AgentLogger(level=LogLevel.OFF)
+        client = docker.from_env()
+        client.ping()
+    except ImportError as error:
+        print(f"{who}: not run (pip install smolagents docker: {error.name} is missing)")
         return
-    from smolagents.monitoring import LogLevel
-
-    class Quiet:
-        level = LogLevel.OFF
-
-        def log(self, *_: object, **__: object) -> None: ...
-
-        log_error = log
-
-    began = time.perf_counter()
-    try:
-        executor = DockerExecutor([], Quiet(), build_new_image=False)  # type: ignore[arg-type]
-    except Exception as error:  # noqa: BLE001 (its image needs a registry and a bridge network)
-        print(f"smolagents DockerExecutor: not run ({type(error).__name__}: {str(error)[:80]})")
+    except docker.errors.DockerException as error:
+        print(f"{who}: not run (no engine answers: {str(error)[:100]})")
         return
-    try:
-        executor("1+1")
-        table.row("from nothing", "smolagents DockerExecutor", [time.perf_counter() - began])
-        warm: list[float] = []
-        for _ in range(repeats):
-            began = time.perf_counter()
+    with contextlib.closing(client):
+        try:
+            with peer_arguments(client, base) as arguments:
+                measured = peer_times(lambda: DockerExecutor([], quiet, **arguments), repeats)
+        except (RuntimeError, OSError, docker.errors.DockerException) as error:
+            why = " ".join(str(error).split())[:160]
+            print(f"{who}: not run ({why}); an engine without a registry needs --peer-base")
+            return
+    for what, times in measured.items():
+        table.row(what, who, times)
+
+
+def peer_times(make: Callable[[], Any], repeats: int) -> dict[str, list[float]]:
+    """Seconds of what DockerExecutor does, by the names of our rows."""
+
+    def timed_call(code: str) -> float:
+        began = time.perf_counter()
+        executor(code)
+        return time.perf_counter() - began
+
+    found: dict[str, list[float]] = {"from nothing": []}
+    for _ in range(3):
+        began = time.perf_counter()
+        executor = make()
+        try:
             executor("1+1")
-            warm.append(time.perf_counter() - began)
-        table.row("1+1 in a session", "smolagents DockerExecutor", warm)
-    finally:
-        executor.cleanup()
+            found["from nothing"].append(time.perf_counter() - began)
+            if "1+1 in a session" not in found:
+                found["numpy+pandas+pyplot"] = [timed_call(SCIENCE)]
+                found["1+1 in a session"] = [timed_call("1+1") for _ in range(repeats)]
+        finally:
+            executor.cleanup()
+    return found
 
 
 async def main() -> None:
@@ -214,6 +288,9 @@ async def main() -> None:
     parser.add_argument("--claims", type=int, default=25)
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--sessions", type=int, default=100)
+    parser.add_argument(
+        "--peer-base", metavar="IMAGE", help="what DockerExecutor's image is made on"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     from glm_sandbox import KindUnavailable
@@ -232,7 +309,7 @@ async def main() -> None:
     for kind in kinds:
         await ours(table, kind, options.repeats, options.claims)
     smolagents(table, options.repeats)
-    smolagents_docker(table, options.repeats)
+    smolagents_docker(table, options.repeats, options.peer_base)
     for kind in kinds[:1] if options.sessions else []:
         await sessions(kind, options.sessions)
 
