@@ -26,7 +26,7 @@ LAWS = {
         "glm_agent/protocol/test_render.py::test_the_only_control_ids_are_the_renderers_own",
         "glm_agent/protocol/test_family_laws.py::test_what_text_spells_makes_no_control_pieces",
         "glm_agent/protocol/test_encoding.py::test_text_never_becomes_a_control_token",
-        "glm_agent/models/test_spelling.py::test_no_text_spells_a_token_afterwards",
+        "glm_agent/models/servers/test_spelling.py::test_no_text_spells_a_token_afterwards",
         "glm_agent/test_agent.py::test_a_prompt_that_spells_control_tokens_stays_text",
     ],
     "2: a rendered prefix never changes": [

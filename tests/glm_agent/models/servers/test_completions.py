@@ -16,8 +16,8 @@ from glm_agent.messages import Control, User
 from glm_agent.models import OpenAICompatibleModel
 from glm_agent.protocol import encoder_for, protocol_for
 
-from .conftest import PYTHON, WEATHER, Exchange, Loopback, reply_of
-from .tiny import build_tokenizer
+from ..conftest import PYTHON, WEATHER, Exchange, Loopback, reply_of
+from ..tiny import build_tokenizer
 
 pytestmark = pytest.mark.anyio
 CALL = 'get_weather\n{"city": "北京"}'

@@ -15,8 +15,8 @@ from glm_agent.models.fitting.fit import weights_bytes
 from glm_agent.models.fitting.quantize import QUANTIZATIONS, quantization
 from glm_agent.models.fitting.shape import shape_of
 
-from .conftest import WEATHER, reply_of
-from .tiny import build_checkpoint
+from ..conftest import WEATHER, reply_of
+from ..tiny import build_checkpoint
 
 torch = pytest.importorskip("torch")
 LIBRARIES = {"int8": "torchao", "int4": "bitsandbytes", "fp8": "torchao"}

@@ -19,7 +19,7 @@ from glm_agent.models.engine.kv_cache import KvCache
 from glm_agent.models.engine.kv_store import KvStore
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, needs_embedded, reply_of
+from ..conftest import WEATHER, needs_embedded, reply_of
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.anyio

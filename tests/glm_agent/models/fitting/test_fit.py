@@ -26,7 +26,7 @@ from glm_agent.models.fitting.fit import (
 from glm_agent.models.fitting.memory import Memory
 from glm_agent.models.fitting.shape import Shape, shape_of
 
-from .conftest import reply_of
+from ..conftest import reply_of
 
 GB = 1_000_000_000
 

@@ -23,7 +23,7 @@ from glm_agent.messages import Assistant, Observation, User
 from glm_agent.models import OpenAICompatibleModel, load_model
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, reply_of
+from ..conftest import WEATHER, reply_of
 
 httpx2 = pytest.importorskip("httpx2")
 pytest.importorskip("fastapi", reason="needs transformers[serving]")

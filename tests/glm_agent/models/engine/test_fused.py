@@ -29,7 +29,7 @@ WIDTHS = ((1,), (1, 1, 1), (5, 1, 3), (2, 8, 1), (1, 1), (16,), (1,))
 def model(request) -> Any:
     from glm_agent.models.engine import attention
 
-    from .tiny import build_model, build_tokenizer
+    from ..tiny import build_model, build_tokenizer
 
     made = build_model(build_tokenizer(), architecture=request.param)
     assert attention.enable(made)
@@ -138,7 +138,7 @@ def test_what_cannot_be_compiled_or_says_something_else_is_given_up_with_a_warni
 def test_layers_that_are_not_known_are_not_compiled_and_nobody_is_told() -> None:
     from glm_agent.models.engine import attention
 
-    from .tiny import build_model, build_tokenizer
+    from ..tiny import build_model, build_tokenizer
 
     model = build_model(build_tokenizer(), architecture="glm4_moe")
     assert attention.enable(model)

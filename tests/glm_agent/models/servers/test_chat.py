@@ -15,7 +15,7 @@ from glm_agent.messages import (
 )
 from glm_agent.models import OpenAICompatibleModel
 
-from .conftest import BROWSER, PYTHON, WEATHER, Exchange, Loopback, reply_of
+from ..conftest import BROWSER, PYTHON, WEATHER, Exchange, Loopback, reply_of
 
 pytestmark = pytest.mark.anyio
 TIME = ToolSpec("get_time", "Time", {"type": "object", "properties": {}})

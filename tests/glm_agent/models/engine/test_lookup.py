@@ -19,7 +19,7 @@ from glm_agent.models.engine.lookup import PromptLookup
 from glm_agent.models.engine.token_ids import TokenIds
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, needs_embedded, reply_of
+from ..conftest import WEATHER, needs_embedded, reply_of
 
 pytest.importorskip("torch")
 

@@ -10,7 +10,7 @@ from glm_agent.models import TransformersModel
 from glm_agent.models.engine.kv_cache import KvCache
 from glm_agent.models.engine.passes import Part, run
 
-from .conftest import reply_of
+from ..conftest import reply_of
 from .test_batch import ids
 
 torch = pytest.importorskip("torch")

@@ -14,7 +14,7 @@ from glm_agent.messages import User
 from glm_agent.models import OpenAICompatibleModel, Request
 from glm_agent.models.servers.transport import Transport
 
-from .conftest import Exchange, Loopback, reply_of
+from ..conftest import Exchange, Loopback, reply_of
 
 pytestmark = pytest.mark.anyio
 BOTH = pytest.mark.parametrize("mode", ["completions", "chat", "auto"])

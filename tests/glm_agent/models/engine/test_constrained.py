@@ -20,7 +20,7 @@ from glm_agent.protocol import protocol_for
 from glm_agent.protocol.grammar import grammar_of
 from training.conversations import stream
 
-from .conftest import PYTHON, WEATHER, reply_of
+from ..conftest import PYTHON, WEATHER, reply_of
 
 pytest.importorskip("llguidance")
 jsonschema = pytest.importorskip("jsonschema")
@@ -72,7 +72,7 @@ ASKED = [
 @pytest.fixture(scope="session")
 def babbler(tmp_path_factory) -> Path:
     """Random weights, with room for prompts with ten tools."""
-    from .tiny import build_checkpoint
+    from ..tiny import build_checkpoint
 
     return build_checkpoint(tmp_path_factory.mktemp("models") / "babbler", context=16_384)
 
@@ -211,7 +211,7 @@ async def test_a_choice_needs_the_grammar(babbler: Path) -> None:
 @pytest.mark.parametrize("family", ["glm-4-0414", "glm-4.5", "glm-4.7", "glm-5"])
 async def test_other_families_are_held_after_their_prompt_s_opening(family: str, tmp_path) -> None:
     """With thinking off, the prompt has ended it, and no second one may follow."""
-    from .tiny import CONTROLS, build_checkpoint
+    from ..tiny import CONTROLS, build_checkpoint
 
     protocol = protocol_for(family)
     if family in ("glm-4.5", "glm-4.7", "glm-5"):

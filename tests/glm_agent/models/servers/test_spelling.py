@@ -10,7 +10,7 @@ from glm_agent.messages import Assistant, Control, Generated, Observation, User
 from glm_agent.models.servers.spelling import neutralise, spell
 from glm_agent.protocol import Prompt, protocol_for
 
-from .tiny import CONTROLS, build_tokenizer
+from ..tiny import CONTROLS, build_tokenizer
 
 MORE = ("<|begin_of_image|>", "<|end_of_video|>", "[sMASK]", "<eop>")
 

@@ -19,7 +19,7 @@ from glm_agent.models.engine.engine import Engine, Sampling, Work
 from glm_agent.models.engine.kv_store import KvStore
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-from .conftest import WEATHER, needs_embedded, reply_of
+from ..conftest import WEATHER, needs_embedded, reply_of
 
 torch = pytest.importorskip("torch")
 
@@ -110,7 +110,7 @@ def test_other_architectures_say_together_what_each_says_alone(tmp_path, archite
     """GLM-4-0414 and GLM-4.5, whose experts get the tokens of all replies in one pass."""
     from glm_agent.models.loading import Source, load_engine
 
-    from .tiny import build_checkpoint
+    from ..tiny import build_checkpoint
 
     folder = build_checkpoint(tmp_path / architecture, architecture=architecture)
     loaded = load_engine(Source(str(folder)), device="cpu", protocol="glm-4")

@@ -10,7 +10,7 @@ import pytest
 
 from glm_agent.models.load import EMBEDDED_FOLDER
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(

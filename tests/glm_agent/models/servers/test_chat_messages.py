@@ -19,7 +19,7 @@ from glm_agent.messages import (
 from glm_agent.models import OpenAICompatibleModel, Request
 from glm_agent.models.servers.chat_messages import chat_messages, chat_tools
 
-from .conftest import BROWSER, PYTHON, WEATHER, Loopback
+from ..conftest import BROWSER, PYTHON, WEATHER, Loopback
 
 pytestmark = pytest.mark.anyio
 TIME = ToolSpec("get_time", "Time", {"type": "object", "properties": {}})
