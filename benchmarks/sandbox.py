@@ -27,7 +27,7 @@ import tarfile
 import tempfile
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +208,7 @@ def peer_image(client: Any, base: str) -> None:
 
 
 @contextlib.contextmanager
-def peer_arguments(client: Any, base: str | None) -> Iterator[dict[str, Any]]:
+def peer_arguments(client: Any, base: str | None) -> Generator[dict[str, Any]]:
     """How DockerExecutor is started here: an image, a port, and a network to publish it on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -233,6 +233,7 @@ def smolagents_docker(table: Table, repeats: int, base: str | None) -> None:
     who = "smolagents DockerExecutor"
     try:
         import docker
+        from docker.errors import DockerException
         from smolagents.monitoring import AgentLogger, LogLevel
         from smolagents.remote_executors import DockerExecutor
 
@@ -242,14 +243,14 @@ def smolagents_docker(table: Table, repeats: int, base: str | None) -> None:
     except ImportError as error:
         print(f"{who}: not run (pip install smolagents docker: {error.name} is missing)")
         return
-    except docker.errors.DockerException as error:
+    except DockerException as error:
         print(f"{who}: not run (no engine answers: {str(error)[:100]})")
         return
     with contextlib.closing(client):
         try:
             with peer_arguments(client, base) as arguments:
                 measured = peer_times(lambda: DockerExecutor([], quiet, **arguments), repeats)
-        except (RuntimeError, OSError, docker.errors.DockerException) as error:
+        except (RuntimeError, OSError, DockerException) as error:
             why = " ".join(str(error).split())[:160]
             print(f"{who}: not run ({why}); an engine without a registry needs --peer-base")
             return

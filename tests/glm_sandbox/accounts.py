@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def run_as(user: str, program: str, home: Path, groups: tuple[int, ...] = ()) ->
     }
     if user == "root" and os.geteuid() != 0:
         pytest.skip("not started by root")
-    switch: dict[str, object] = {}
+    switch: dict[str, Any] = {}
     python = sys.executable
     if user == "user" and os.geteuid() == 0:
         import ipykernel
@@ -54,7 +55,7 @@ def run_as(user: str, program: str, home: Path, groups: tuple[int, ...] = ()) ->
         environment["PYTHONPATH"] = f"{packages}:{PACKAGE}"
         os.chown(home, ORDINARY, ORDINARY)
         switch = {"user": ORDINARY, "group": ORDINARY, "extra_groups": list(groups)}
-    done = subprocess.run(  # type: ignore[call-overload]
+    done = subprocess.run(
         [python, "-c", program], env=environment, capture_output=True, text=True, cwd="/",
         timeout=280, check=False, **switch,
     )  # fmt: skip

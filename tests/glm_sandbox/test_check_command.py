@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 
 import pytest
 from click.testing import CliRunner
@@ -22,7 +23,11 @@ def test_a_kind_that_there_is_not_is_one_line_and_exit_code_2() -> None:
 def only_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real attacks on the network, and none of the others, to be done in seconds."""
     real = promises.check
-    monkeypatch.setattr(promises, "check", lambda kind: real(kind, [NETWORK]))
+
+    def check(kind: str) -> AsyncGenerator[Finding]:
+        return real(kind, [NETWORK])
+
+    monkeypatch.setattr(promises, "check", check)
 
 
 @pytest.mark.usefixtures("only_the_network")

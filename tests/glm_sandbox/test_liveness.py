@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 import psutil
 import pytest
-from glm_sandbox import Kernel, KernelPool, KindUnavailable, Limits
+from glm_sandbox import ExecutionResult, Kernel, KernelPool, KindUnavailable, Limits
 from glm_sandbox.kernel import GRACE
 from glm_sandbox.kinds import launcher_class
 
@@ -197,7 +197,7 @@ async def test_a_fork_bomb_is_bounded_and_ended(kernel: Kernel, name: str) -> No
             most = max(most, await anyio.to_thread.run_sync(count))
             await anyio.sleep(0.05)
 
-    result = None
+    result = ExecutionResult("ok")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
         result = await kernel.execute(f"import os\n{BOMBS[name]}", timeout=2)
