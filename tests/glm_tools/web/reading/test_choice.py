@@ -10,7 +10,7 @@ from glm_tools.web.reading import second
 from glm_tools.web.reading.blocks import Block, blocks_of
 from glm_tools.web.reading.choice import best_set, kept
 from glm_tools.web.reading.hints import HINTS, hints_in
-from glm_tools.web.reading.meta import Known
+from glm_tools.web.reading.meta import Known, known_of
 from glm_tools.web.reading.page import Links
 from glm_tools.web.reading.tree import Sight, parse
 from hypothesis import given
@@ -99,6 +99,24 @@ LONG = " ".join(["word"] * 60)
 )
 def test_who_is_asked_for_a_second_opinion(kind: str, asked: bool) -> None:
     assert second.looks_like_article(blocks(f"<p>{LONG}</p>"), Known(kind=kind)) is asked
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://a.example/2024/how-the-bridge-was-built", True),
+        ("https://a.example/2024/how-the-bridge-was-built/?page=2#top", True),
+        ("https://a.example/about-us", False),
+        ("https://a.example/", False),
+        ("https://forum.a.example/t/how-the-bridge-was-built", False),
+        ("https://a.example/threads/how-the-bridge-was-built.12/", False),
+        ("https://a.example/boarding/how-the-bridge-was-built", True),  # not a board
+        ("http://[::1/how-the-bridge-was-built", False),
+    ],
+)
+def test_a_url_that_ends_in_a_title_is_an_article_s(url: str, asked: bool) -> None:
+    known = known_of(parse("<title>Bridge</title>"), url)
+    assert second.looks_like_article(blocks(f"<p>{LONG}</p>"), known) is asked
 
 
 def test_a_page_of_short_pieces_is_no_article() -> None:

@@ -98,6 +98,21 @@ def test_atom() -> None:
     assert page.markdown == "# Log\n\n## 【0†One】\n\n2024-05-06\n\nfirst entry"
 
 
+def test_an_entry_that_hides_itself_does_not_renumber_the_others() -> None:
+    words = "The bridge was opened in 1924. " * 30
+    hidden = f"&lt;div style='display:none'&gt;{words}&lt;a href='/b'&gt;B&lt;/a&gt;&lt;/div&gt;"
+    feed = (
+        "<rss version='2.0'><channel><title>News</title>"
+        "<item><title>One</title><link>https://a.example/1</link></item>"
+        f"<item><title>Two</title><description>{hidden}</description></item>"
+        "<item><title>Three</title><link>https://a.example/3</link></item></channel></rss>"
+    )
+    page = extract(feed.encode(), URL, "application/rss+xml")
+    assert [link.id for link in page.links] == [0, 1, 2]
+    for mark in ("【0†One†", "【1†B】", "【2†Three†"):
+        assert mark in page.markdown
+
+
 def test_entities_of_a_feed_are_not_fetched_or_multiplied() -> None:
     bomb = (
         '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>'

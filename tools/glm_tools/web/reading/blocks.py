@@ -323,9 +323,10 @@ def _start(element: Element) -> int:
 
 def blocks_of(root: Element, links: Links, sight: Sight) -> list[Block]:
     """The blocks of a tree in their order, without what a reader of the page would not see."""
+    start = len(links.found)  # an entry of a feed is not its beginning
     blocks = _walk(root, links, sight)
     if sight.believe(sum(len(block.bare) for block in blocks)):
-        links.forget()
+        links.forget(start)
         blocks = _walk(root, links, sight)
     return blocks
 

@@ -28,13 +28,21 @@ _DATES = (
 _DESCRIPTIONS = ("description", "og:description", "twitter:description")
 _DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?!\d)|(\d{4})(\d{2})(\d{2})(?!\d)")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}")
+_FORUM = re.compile(
+    r"(?<![a-z])(?:forums?|community|threads?|topics?|discussions?|boards?|questions)(?![a-z])"
+)
+_TITLE_HYPHENS = 3  # in the last name of a path
 _MOST_DATA = 300_000  # characters of linked data
 _MOST_NODES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a page besides its blocks. `kind` holds words such as `article`."""
+    """What is known of a page besides its blocks.
+
+    `kind` holds words of its own such as `article`; `url_kind` is what its URL looks like:
+    `article` (it ends in a title), `forum` or nothing.
+    """
 
     title: str = ""
     description: str = ""
@@ -42,6 +50,7 @@ class Known:
     date: str = ""
     language: str = ""
     path_depth: int = 0
+    url_kind: str = ""
 
 
 def known_of(root: Element, url: str) -> Known:
@@ -73,7 +82,7 @@ def known_of(root: Element, url: str) -> Known:
         " ".join(kinds).lower()[:500],
         next((day for text in [*dates, modified, time] if (day := day_of(text))), ""),
         found[0].replace("_", "-") if found else "",
-        _depth(url),
+        *_from_url(url),
     )
 
 
@@ -97,11 +106,20 @@ def _title(root: Element) -> str:
     return ""
 
 
-def _depth(url: str) -> int:
+def _from_url(url: str) -> tuple[int, str]:
+    """How many names the path has, and what kind of page it looks like."""
     try:
-        return sum(1 for part in urlsplit(url).path.split("/") if part)
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
-        return 0
+        return 0, ""
+    names = [name for name in parts.path.split("/") if name]
+    kind = ""
+    if _FORUM.search(f"{host}{parts.path}".lower()):
+        kind = "forum"
+    elif names and names[-1].count("-") >= _TITLE_HYPHENS:
+        kind = "article"
+    return len(names), kind
 
 
 def _text(value: object) -> str:

@@ -58,10 +58,11 @@ class Links:
         self._hosts: dict[str, str] = {}
         self.found: list[Link] = []
 
-    def forget(self) -> None:
-        """Start numbering again."""
-        self._ids.clear()
-        self.found.clear()
+    def forget(self, start: int) -> None:
+        """Number again from `start` on."""
+        for link in self.found[start:]:
+            del self._ids[link.url]
+        del self.found[start:]
 
     def resolve(self, href: str) -> str:
         """The absolute http(s) URL of a link, empty for what cannot be opened (`#`, `mailto:`)."""

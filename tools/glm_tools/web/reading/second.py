@@ -19,7 +19,7 @@ from .meta import Known
 _ARTICLE = ("article", "posting", "blog")
 _NO_ARTICLE = ("product", "forum", "discussion", "qapage")
 _LONG_WORDS = 25
-_LONG_SHARE = 0.6
+_LONG_SHARE = 0.35
 _AGREEMENT = 0.7
 _WEIGHT = 0.85
 _MOST_CHARS = 600_000
@@ -28,9 +28,10 @@ _SHORT = 6
 
 
 def looks_like_article(blocks: Sequence[Block], known: Known) -> bool:
-    """Whether a page says that it is an article and `blocks` are mostly long paragraphs."""
-    kind = known.kind
-    if any(word in kind for word in _NO_ARTICLE) or not any(word in kind for word in _ARTICLE):
+    """Whether a page or its URL says that it is an article, and much of it is long paragraphs."""
+    if known.url_kind == "forum" or any(word in known.kind for word in _NO_ARTICLE):
+        return False
+    if known.url_kind != "article" and not any(word in known.kind for word in _ARTICLE):
         return False
     words = sum(block.words for block in blocks)
     return sum(block.words for block in blocks if block.words > _LONG_WORDS) > _LONG_SHARE * words
