@@ -19,6 +19,11 @@ from typing import Any
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+try:
+    from torch.nn.attention.varlen import varlen_attn
+except ImportError:  # torch before 2.10
+    varlen_attn: Any = None
+
 KeysAndValues = tuple[torch.Tensor, torch.Tensor]
 """A layer's, each [rows, room, groups, width of a head]."""
 
@@ -74,8 +79,6 @@ class Step:
     def _flash(
         self, keys: torch.Tensor, values: torch.Tensor, query: torch.Tensor, scaling: float | None
     ) -> torch.Tensor:
-        from torch.nn.attention.varlen import varlen_attn
-
         output: Any = varlen_attn(
             query,
             keys.flatten(0, 1),
@@ -152,8 +155,6 @@ def reads_as_far_as_needed(device: str, dtype: torch.dtype) -> bool:
     """Whether torch has attention that reads each row as far as it goes, for these."""
     if device != "cuda" or dtype not in (torch.bfloat16, torch.float16):
         return False
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:
+    if varlen_attn is None:
         return False
     return {"enable_gqa", "seqused_k"} <= inspect.signature(varlen_attn).parameters.keys()
