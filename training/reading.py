@@ -38,12 +38,12 @@ from glm_tools.web.reading.page import Links
 from glm_tools.web.reading.second import shares_in
 from glm_tools.web.reading.tree import Sight, parse, tamed
 
-ROUNDS = 300
+ROUNDS = 150
 SETTINGS = {
     "objective": "cross_entropy",
-    "learning_rate": 0.04,
+    "learning_rate": 0.07,
     "num_leaves": 31,
-    "min_data_in_leaf": 10,
+    "min_data_in_leaf": 20,
     "extra_trees": True,  # thresholds drawn by chance: few pages, so the spread is what costs
     "feature_fraction": 0.4,
     "bagging_fraction": 0.7,

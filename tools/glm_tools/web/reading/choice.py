@@ -74,14 +74,19 @@ def best_set(shares: Sequence[float], words: Sequence[int]) -> list[int]:
 
 
 def _share(row: Sequence[float]) -> float:
-    return 1 / (1 + math.exp(-_sum_of_trees()(row)))
+    return 1 / (1 + math.exp(-_sum_of_trees()(*row)))
 
 
 @cache
-def _sum_of_trees() -> Callable[[Sequence[float]], float]:
-    """The trees as one compiled expression: four times as fast as walking their nodes."""
+def _sum_of_trees() -> Callable[..., float]:
+    """The trees as one compiled expression of the features.
+
+    That is several times as fast as walking their nodes, and names are twice as fast as a list.
+    """
     trees: list[list[_Node]] = json.loads(_TREES.read_text("utf-8"))["trees"]
-    code = f"lambda row: sum(({', '.join(_expression(tree, 0) for tree in trees)},))"
+    last = max(int(node[0]) for tree in trees for node in tree)
+    names = ", ".join(f"x{n}" for n in range(last + 1))
+    code = f"lambda {names}, *_: sum(({', '.join(_expression(tree, 0) for tree in trees)},))"
     return eval(code, {"__builtins__": {}, "sum": sum})  # noqa: S307 # numbers of our own file
 
 
@@ -90,7 +95,7 @@ def _expression(tree: Sequence[_Node], at: float) -> str:
         return repr(at)
     feature, threshold, low, high = tree[at]
     below, above = _expression(tree, low), _expression(tree, high)
-    return f"({below} if row[{int(feature)}] <= {float(threshold)!r} else {above})"
+    return f"({below} if x{int(feature)} <= {float(threshold)!r} else {above})"
 
 
 def ready() -> None:
