@@ -32,7 +32,7 @@ class Step:
     """Tokens of `starts.shape[0]` rows, each `width` of them from its start on, below `length`.
 
     Args:
-        starts: How many tokens each row has already, [rows].
+        starts: How many tokens each row has already, [rows]; beyond `length` for rows of nobody.
         width: Tokens of each row in this step.
         length: What no row goes beyond, those of this step included.
         room: Tokens that a row of the block has room for.
@@ -57,7 +57,9 @@ class Step:
             ends = torch.arange(self.rows + 1, device=device, dtype=torch.int32)
             self.query_ends = ends * width
             self.key_ends = ends * room
-            self.used = (starts + width).clamp_max(room).int()
+            used = starts + width
+            # Rows of nobody, which start beyond it, read as little as they can.
+            self.used = torch.where(used > length, width, used).int()
         else:
             self.mask = (torch.arange(length, device=device) <= places.unsqueeze(-1)).unsqueeze(1)
 
