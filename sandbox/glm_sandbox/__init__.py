@@ -5,6 +5,8 @@
 
 Imports neither glm_agent nor torch; useful on its own. Kind "auto" takes the strongest isolation
 there is and refuses where there is none; kind "local" is NO isolation and taken by name only.
+What no kind defends against: bugs of the machine's kernel, and what the code may read; each module
+says more, docs/sandbox.md all of it.
 """
 
 from __future__ import annotations

@@ -18,10 +18,7 @@ from .kinds.base import Channels, Launcher
 
 LOOK = 0.25  # seconds between two looks at the process
 QUIET = 0.15  # seconds of silence after which an early idle is believed
-LOST_IDLE = (
-    5.0  # seconds without any message after the reply: the idle was lost, the channel broken
-)
-
+LOST_IDLE = 5.0  # seconds of silence after the reply: the idle was lost, the channel broken
 LOST_LINE = 2.0  # seconds after which a line that broke off is no longer the sign of a death
 
 Ending = Literal["done", "late", "died", "broken"]

@@ -1,6 +1,6 @@
 """Stands between our process and a kernel, so that nothing of the kernel outlives either.
 
-Run as a script of its own by the provisioner, never imported:
+Run as a script of its own (`isolation/guarded.py`), never imported:
 
     python -I -S guard.py ALIVE_FD OPTIONS COMMAND...
 
@@ -65,9 +65,9 @@ def start(command: list[str], join: list[str], stderr: int | None) -> int:
             handle = os.open(entrance, os.O_WRONLY)
             os.write(handle, b"0")
             os.close(handle)
-        if stderr is None:  # ipykernel's own watch, for systems without prctl
+        if not LINUX:  # ipykernel's own watch, for systems without prctl
             os.environ["JPY_PARENT_PID"] = str(guard)
-        else:
+        if stderr is not None:
             os.dup2(stderr, 2)
         os.execvp(command[0], command)  # noqa: S606 (no shell is wanted)
     except OSError as error:

@@ -3,8 +3,9 @@
 IPython's kernel as it is, with three things changed at the source, where it is cheap:
 stdout and stderr leave in the order in which they were written (stock ipykernel buffers them
 apart); output beyond a bound is counted instead of sent, keeping the end of it for the end of the
-cell; no single message is huge. All of it is courtesy: code in here can undo it, so the other
-side bounds everything again. Needs ipykernel and nothing else of glm_sandbox.
+cell; no single message is huge. Does not defend against anything: but for the rlimits, code in
+here can undo all of it, so the other side bounds everything again. Needs ipykernel and nothing
+else of glm_sandbox.
 """
 # ruff: noqa: E402 (bounds are taken up before anything heavy is loaded)
 # pyright: basic, reportPrivateImportUsage=false, reportArgumentType=false, reportOptionalMemberAccess=false

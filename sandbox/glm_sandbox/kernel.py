@@ -1,7 +1,8 @@
 """A stateful Python interpreter for model-written code.
 
 Starts on first use, runs one execution at a time (others wait their turn), and after a loss goes
-on with a fresh process, saying so. Knows nothing of kinds; see `kinds`.
+on with a fresh process, saying so. Does not do: isolating, or anything else that a kind does
+(`kinds`); what the code inside cannot reach is their promise.
 """
 
 from __future__ import annotations

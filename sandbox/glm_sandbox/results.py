@@ -22,8 +22,8 @@ class Limits:
     `file_bytes`: the largest file that `get` and `put` move.
     `start_seconds`: how long a kernel may take to come up.
     `memory`, `disk` (bytes, or text such as "1GiB"), `processes` and `cpus` (may be a fraction):
-    None for the kind's own bound, which is `DEFAULT_BOUNDS` for isolated kinds and none for
-    "local". A kind that cannot enforce one of these refuses it with `LimitUnavailable`.
+    None for the kind's own bound, which is `DEFAULT_BOUNDS` for "bubblewrap" and "docker" and none
+    for the others. A kind that cannot enforce one of these refuses it with `LimitUnavailable`.
 
     Raises:
         ValueError: a bound is not above 0, or no size.

@@ -1,7 +1,8 @@
 """IPython's tracebacks cut down to what the writer of the code can use.
 
 Frames of the cell and of files in the work folder stay; frames of libraries go, with their number
-told. Works on the text only, since it comes from the kernel and is trusted with nothing.
+told. Works on the text only, since it comes from the kernel and is trusted with nothing. Does not
+do: telling a traceback from text that only looks like one.
 """
 
 from __future__ import annotations

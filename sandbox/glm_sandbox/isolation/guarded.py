@@ -31,6 +31,8 @@ class Guarded:
         options: For the guard; see `guard.py`.
         handles: Descriptors that the command gets; the caller closes its own.
         words: A file for the end of what the command writes to its stderr.
+        environment: The command's whole environment.
+        folder: Where the command starts.
 
     Raises:
         OSError: it cannot be started.
@@ -42,6 +44,9 @@ class Guarded:
         options: Mapping[str, Any],
         handles: Sequence[int],
         words: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | str = "/",
     ) -> None:
         reading, self._alive = os.pipe()
         self._report, writing = os.pipe()
@@ -57,8 +62,8 @@ class Guarded:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
-                    env={},  # code inside can read what bubblewrap was started with
-                    cwd="/",
+                    env=environment or {},  # code inside can read bubblewrap's own, so it has none
+                    cwd=folder,
                     pass_fds=[reading, writing, *handles],
                     start_new_session=True,
                 )
@@ -81,6 +86,12 @@ class Guarded:
         if self._oom:
             return "out of memory"
         return describe(self.poll())
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the command's process group; the guard in it does not mind SIGINT."""
+        if self.poll() is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, number)
 
     async def kill(self) -> None:
         """End the command and everything that it started. Idempotent."""

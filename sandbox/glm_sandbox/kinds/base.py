@@ -9,7 +9,9 @@ To add a kind: write a module in this folder with a subclass of `Launcher`, name
 
 - `unavailable()` says in one line why it cannot run here and how to get it; nothing falls back.
 - `start()` runs `inside.py` (the kernel's own start-up) with the bounds of `limits.bounds()`,
-  working in /mnt/data, with an environment made from nothing (`environment()`).
+  working in the work folder, with an environment made from nothing (`environment()`).
+  `HandedLauncher` (no folder is shared) and `ProcessLauncher` (folders of this machine's disk) do
+  most of it; `GivenFolder` copies a folder of the caller's in and out.
 - The host keeps its own connection details and never reads them back from a file that the kernel
   can write. For Unix sockets or TCP ports, `channels.connect()` makes the `Channels`.
 - `interrupt()` and `kill()` work when the kernel's interpreter is stuck; after `kill()` no process
@@ -23,6 +25,7 @@ Does not do: timeouts, restarts, and reading what comes back (`kernel.py`, `conv
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -54,6 +57,20 @@ def environment(limits: Limits) -> dict[str, str]:
         "GLM_SANDBOX_OUTPUT": str(limits.output),
         "TERM": "dumb",
         "NO_COLOR": "1",
+    }
+
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+def new_connection(sockets: Path) -> dict[str, Any]:
+    """What a connection file says: a new key, and Unix sockets "k-1" to "k-5" in a folder."""
+    return {
+        "transport": "ipc",
+        "ip": str(sockets / "k"),
+        "key": secrets.token_hex(32),
+        "signature_scheme": "hmac-sha256",
+        **{f"{name}_port": number for number, name in enumerate(CHANNELS, 1)},
     }
 
 

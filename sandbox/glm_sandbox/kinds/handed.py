@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -31,11 +30,10 @@ from ..folder import WorkFolder
 from ..isolation.guarded import ProcessHandle
 from ..results import Limits
 from ..transfer import TooMuch, copy
-from .base import Channels, Launcher
+from .base import CHANNELS, Channels, Launcher, new_connection
 from .given import GivenFolder
 from .places import last_words
 
-_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _BACKLOG = 64
 
 
@@ -118,7 +116,7 @@ class HandedLauncher(Launcher):
         deadline = time.monotonic() + self._limits.start_seconds
         if not (again and self._starts):
             self._starts += 1
-            self.connection = self._new_connection()
+            self.connection = new_connection(self._run)
         run = self._run
         run.mkdir(mode=0o700)
         with contextlib.ExitStack() as stack:
@@ -129,7 +127,7 @@ class HandedLauncher(Launcher):
             ours.setblocking(False)
             listening = [
                 stack.enter_context(_listen(run / f"k-{number}"))
-                for number in range(1, len(_CHANNELS) + 1)
+                for number in range(1, len(CHANNELS) + 1)
             ]
             handles = [s.fileno() for s in listening]
             try:
@@ -158,15 +156,6 @@ class HandedLauncher(Launcher):
     @property
     def _run(self) -> Path:
         return self._private / str(self._starts)
-
-    def _new_connection(self) -> dict[str, Any]:
-        return {
-            "transport": "ipc",
-            "ip": str(self._run / "k"),
-            "key": secrets.token_hex(32),
-            "signature_scheme": "hmac-sha256",
-            **{f"{name}_port": number for number, name in enumerate(_CHANNELS, 1)},
-        }
 
     @property
     def status(self) -> int | None:

@@ -62,8 +62,9 @@ class LocalLauncher(ProcessLauncher):
             folder.mkdir(parents=True, exist_ok=True)
         super().__init__(limits, folder, python)
 
-    def _command(self, sockets: Path) -> list[str]:
-        return [self._python, str(INSIDE), "-f", "{connection_file}", *OPTIONS]
+    def _command(self, connection: Path, sockets: Path) -> list[str]:
+        del sockets
+        return [self._python, str(INSIDE), "-f", str(connection), *OPTIONS]
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k in _PASS or k.startswith("LC_")}

@@ -8,30 +8,22 @@ if anything.
 
 from __future__ import annotations
 
-import logging
+import json
 import shutil
 import signal
-import subprocess
 import sys
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import anyio
 import anyio.to_thread
 
 from ..errors import KernelStartError
 from ..folder import WorkFolder
-from ..isolation.guarded import describe
+from ..isolation.guarded import Guarded
 from ..results import Limits
-from .base import PRELOAD, Channels, Launcher
+from .base import PRELOAD, Channels, Launcher, new_connection
 from .places import last_words, private_folder
-
-# jupyter_client logs each failure that it also raises; raised is enough.
-_LOG = logging.getLogger("glm_sandbox.jupyter")
-_LOG.addHandler(logging.NullHandler())
-_LOG.propagate = False
 
 
 class ProcessLauncher(Launcher):
@@ -54,16 +46,17 @@ class ProcessLauncher(Launcher):
             work.mkdir()
         self.work = WorkFolder(work, limits.file_bytes)
         self._starts = 0
-        self._manager: Any = None
+        self._held: Guarded | None = None
         self._channels: Channels | None = None
-        self._stderr = self._private / "stderr"
-        self._status: int | None = None
+        self._words = self._private / "stderr"
+        self._how = "not started"
 
     @abstractmethod
-    def _command(self, sockets: Path) -> list[str]:
-        """The command line, with "{connection_file}" in it.
+    def _command(self, connection: Path, sockets: Path) -> list[str]:
+        """The command line.
 
         Args:
+            connection: The connection file.
             sockets: The folder in which the kernel makes its sockets.
         """
 
@@ -73,11 +66,7 @@ class ProcessLauncher(Launcher):
 
     async def start(self) -> Channels:
         """A new kernel process in a runtime folder of its own."""
-        from jupyter_client.kernelspec import KernelSpec
-        from jupyter_client.manager import AsyncKernelManager
-
         from ..channels import connect
-        from .guarded import GuardedProvisioner, OneSpec
 
         await self.stop()
         environment = self._environment()
@@ -89,72 +78,57 @@ class ProcessLauncher(Launcher):
         for folder in (runtime, sockets, self._temporary):
             folder.mkdir(mode=0o700, exist_ok=True)
         self.work.path.mkdir(exist_ok=True)  # the code may have removed it
-        spec = KernelSpec(argv=self._command(sockets), display_name="Python", language="python")
-        manager = AsyncKernelManager(
-            connection_file=str(runtime / "c.json"),
-            transport="ipc",
-            ip=str(sockets / "k"),
-            log=_LOG,
-            kernel_spec_manager=OneSpec(spec),
-        )
-        provisioner = GuardedProvisioner(
-            kernel_id=str(uuid4()), kernel_spec=spec, parent=manager, log=_LOG
-        )
-        provisioner.folders = (str(self._private),)
-        manager.provisioner = provisioner
-        self._manager, self._status = manager, None
-        self._stderr = runtime / "stderr"
+        connection = new_connection(sockets)
+        file = runtime / "c.json"
+        file.write_text(json.dumps(connection), "utf-8")
+        self._words = runtime / "stderr"
         try:
-            with self._stderr.open("wb") as stderr:
-                await manager.start_kernel(
-                    cwd=str(self.work.path),
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=stderr,
-                )
+            self._held = Guarded(
+                self._command(file, sockets),
+                {"folders": [str(self._private)]},
+                [],
+                self._words,
+                environment=environment,
+                folder=self.work.path,
+            )
         except OSError as error:
-            await self.stop()
             raise KernelStartError(f"cannot start a kernel process: {error}") from error
-        self._channels = connect(manager.get_connection_info())
+        self._channels = connect(connection)
         return self._channels
 
     async def ended(self) -> str | None:
         """How the process ended, None while it lives."""
-        if self._manager is not None and self._manager.provisioner.has_process:
-            self._status = await self._manager.provisioner.poll()
-            if self._status is None:
+        if self._held is not None:
+            if self._held.poll() is None:
                 return None
-        return describe(self._status)
+            self._how = self._held.ending()
+        return self._how
 
     async def interrupt(self) -> None:
         """SIGINT to the kernel and the programs that it runs."""
-        if await self.ended() is None:
-            await self._manager.provisioner.send_signal(signal.SIGINT)
+        if self._held is not None:
+            self._held.signal_group(signal.SIGINT)
 
     async def kill(self) -> None:
         """End the process and its children."""
         with anyio.CancelScope(shield=True):
-            if self._manager is not None and self._manager.provisioner.has_process:
-                await self._manager.provisioner.kill()
+            if self._held is not None:
+                await self._held.kill()
 
     async def stop(self) -> None:
         """End the process and its children, and close the sockets."""
         with anyio.CancelScope(shield=True):
             channels, self._channels = self._channels, None
-            manager, self._manager = self._manager, None
-            if manager is None:
-                return
             if channels is not None:
                 channels.close()
-            if manager.provisioner.has_process:
-                await manager.provisioner.kill()
-                await manager.provisioner.wait()
-            await manager.cleanup_resources()
+            held, self._held = self._held, None
+            if held is not None:
+                await held.close()
+                self._how = held.ending()
 
     def last_words(self) -> str:
         """The end of the process's own stderr."""
-        return last_words(self._stderr)
+        return last_words(self._words)
 
     async def aclose(self) -> None:
         """End everything and remove what was made."""

@@ -77,15 +77,15 @@ class SeatbeltLauncher(ProcessLauncher):
         await super().put(name, data)
         await self.keep((name,), ())
 
-    def _command(self, sockets: Path) -> list[str]:
+    def _command(self, connection: Path, sockets: Path) -> list[str]:
         python = interpreter(self._python)
-        readable = [os.path.realpath(INSIDE), str(sockets.parent / "c.json")]
+        readable = [os.path.realpath(INSIDE), str(connection)]
         if (known := fonts(python.executable)) is not None:
             readable.append(os.path.realpath(known))
         view = seatbelt.View(
             tuple(readable), (str(self.work.path), str(self._temporary)), str(sockets)
         )
-        arguments = [readable[0], "-f", "{connection_file}", *OPTIONS]
+        arguments = [readable[0], "-f", str(connection), *OPTIONS]
         return seatbelt.command(python, view, arguments)
 
     def _environment(self) -> dict[str, str]:

@@ -44,7 +44,7 @@ async def links(ground: Ground) -> str:
 
 
 async def forged_end(ground: Ground) -> str:
-    """A forged "idle" and a forged reply: the rest of the output still counts, and only once."""
+    """A forged "idle": the rest of the output still counts, and only once."""
     code = """
         import time
         k = get_ipython().kernel
@@ -52,6 +52,22 @@ async def forged_end(ground: Ground) -> str:
         time.sleep(0.5); print("later")"""
     result = await ground.shared.execute(textwrap.dedent(code), timeout=20)
     return "" if result.text == "later" else f"the output was cut off: {result.text!r}"
+
+
+async def forged_reply(ground: Ground) -> str:
+    """A forged reply with a forged "idle": what comes later is nobody's, the next result its own."""
+    code = """
+        import time
+        k = get_ipython().kernel
+        own, sender = k.get_parent(), k._parent_ident.get("shell")
+        k.session.send(k.shell_stream, "execute_reply", {"status": "ok", "execution_count": 1}, parent=own, ident=sender)
+        k.session.send(k.iopub_socket, "status", {"execution_state": "idle"}, parent=own)
+        time.sleep(0.5); print("later"); forged = 6 * 7"""
+    result = await ground.shared.execute(textwrap.dedent(code), timeout=20)
+    after = await ground.shared.execute("forged", timeout=20)
+    if after.text != "42":
+        return f"the next result was another's: {after.status} {after.text!r}"
+    return "" if result.text in {"", "later"} else f"the result was {result.text!r}"
 
 
 async def forged_content(ground: Ground) -> str:

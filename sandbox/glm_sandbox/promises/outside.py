@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from ..results import ExecutionResult, Limits
-from .forged import forged_content, forged_end, links
+from .forged import forged_content, forged_end, forged_reply, links
 from .ground import SMALL, Ground
 from .scene import processes_named
 
@@ -305,5 +305,6 @@ OUTSIDE: tuple[tuple[str, str, Outside], ...] = (
     (CLEAN, "files after close", files_left),
     (HOST, "links", links),
     (HOST, "forged end", forged_end),
+    (HOST, "forged reply", forged_reply),
     (HOST, "forged content", forged_content),
 )

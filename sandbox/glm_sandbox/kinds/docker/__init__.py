@@ -1,4 +1,7 @@
-"""Kind "docker": kernels in containers of a Docker engine on this machine."""
+"""Kind "docker": kernels in containers of a Docker engine on this machine.
+
+What it does not defend against is in `launcher.py`.
+"""
 
 from .launcher import DockerLauncher
 
