@@ -6,6 +6,7 @@ What inductor makes of it is tried on the CPU; on a GPU it was not (docs/engine.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -149,6 +150,51 @@ def test_layers_that_are_not_known_are_not_compiled_and_nobody_is_told() -> None
         assert made.run([Part(cache, [40], 1)]) is not None
     assert not made.compiled
     assert not made.broken
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("rows", "width"), [(1, 1), (4, 1), (2, 3)])
+def test_attention_as_on_cuda_is_traced_in_one_piece(monkeypatch, rows: int, width: int) -> None:
+    """On tensors without numbers, which is as far as it goes without a GPU."""
+    from glm_agent.models.engine import step
+
+    if step.varlen_attn is None:
+        pytest.skip("this torch has no varlen_attn")
+    monkeypatch.setattr(step, "reads_as_far_as_needed", lambda *_: True)
+    with torch.inference_mode(), torch.device("meta"):
+        made = step.Step(torch.zeros(rows, dtype=torch.long), width, 64, 64, torch.bfloat16)
+        held = tuple(torch.zeros(rows, 64, 2, 16, dtype=torch.bfloat16) for _ in range(2))
+        query, key = (torch.zeros(rows * width, n, 16, dtype=torch.bfloat16) for n in (4, 2))
+        attend = torch.compile(
+            lambda *given: made.attend(*given, 0.25), fullgraph=True, backend="eager"
+        )
+        assert attend(held, query, key, key).shape == query.shape
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_compiled_code_writes_keys_and_values_in_place() -> None:
+    """A copy of a layer's block at each step would cost more than compiling saves."""
+    from torch._inductor.utils import run_and_get_code
+
+    from glm_agent.models.engine import attention
+
+    from ..tiny import build_model, build_tokenizer
+
+    model = build_model(build_tokenizer(), hidden=48)
+    assert attention.enable(model)
+    made, cache = decoder(model), KvCache(model)
+    with torch.inference_mode():
+        run(model, [Part(cache, ids(30, 1), 1)])
+        with torch._inductor.config.patch(force_disable_caches=True):
+            _, codes = run_and_get_code(made.run, [Part(cache, [40], 1)])
+    assert made.compiled
+    (layer,) = {code for code in codes if "scaled_dot_product" in code}
+    lines = [line for line in layer.splitlines() if "empty_strided" in line and " = " in line]
+    # What grows with a block has a symbol for its size.
+    assert any(re.search(r"assert_size_stride.*\bs\d+\b", line) for line in layer.splitlines())
+    assert lines
+    assert not [line for line in lines if re.search(r"\bs\d+\b", line)]
 
 
 @pytest.mark.slow
