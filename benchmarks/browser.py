@@ -1,6 +1,6 @@
 """Reading pages: the main text, against trafilatura, resiliparse, readability-lxml, beautifulsoup4.
 
-    pip install 'glm-agent[bench]'
+    pip install 'glm-agent[bench,train]'
     python benchmarks/browser.py [../shared/web/dev]
 
 The folder holds pages of seven kinds (`html/ID.html.gz`) with their true main text
@@ -9,7 +9,7 @@ bags, link and image marks left out. Each page is read by all five in turn, so t
 whatever else the machine does; times are wall-clock, ours with the way to the worker process and
 back. The trees that ours ships with have been fitted on these very pages, and their row says so. The
 row under it is the honest one: each page is scored by trees fitted on the other four fifths, pages
-of one site always in the same fifth (`training/reading.py`). It needs lightgbm and takes a minute.
+of one site always in the same fifth (`training/reading.py`). It needs the extra `train` and takes a minute.
 
 Does not do: fetching; judging links, tables and code, which the peers treat in ways of their own.
 """
@@ -152,7 +152,7 @@ def main() -> None:
             print(f"{'ours, unseen':17}{row(other, kinds)}")
     print()
     if not other:
-        print("what ours scores on unseen pages is left out: pip install lightgbm")
+        print("what ours scores on unseen pages is left out: pip install 'glm-agent[train]'")
     for name in READERS:
         if name != "ours":
             theirs = statistics.mean(scores[name]["all"])

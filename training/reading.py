@@ -2,7 +2,7 @@
 
     python -m training.reading ../shared/web/dev [--score-only]
 
-Needs lightgbm and numpy, which nothing else here does. The data: a folder with `html/ID.html.gz` and
+Needs lightgbm (extra `train`). The data: a folder with `html/ID.html.gz` and
 `truth/ID.json` (`url`, `type`, `main_content`), such as the 140 pages of WCXB (CC-BY-4.0, Murrough
 Foley; see docs/browser.md). A block's target is the share of its words that stand, in threes, in the
 true main text. Each page weighs about the same, however long it is.
