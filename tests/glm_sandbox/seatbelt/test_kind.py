@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -127,11 +128,14 @@ class TestChoosing:
         with pytest.raises(KindUnavailable, match=r"does not start behind the profile \(unbound"):
             choose("seatbelt")
 
-    def test_it_warns_once_in_one_line(self, kernels: None) -> None:
-        pool = KernelPool(kind="seatbelt")
-        with pytest.warns(WeakIsolationWarning) as given:
-            pool.claim()
-        pool.claim()  # a second warning would be an error
+    @pytest.mark.anyio
+    async def test_it_warns_once_in_one_line(self, kernels: None) -> None:
+        async with KernelPool(kind="seatbelt") as pool:
+            with pytest.warns(WeakIsolationWarning) as given:
+                pool.claim()
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                pool.claim()  # no second one
         (warning,) = given
         assert warning.filename == __file__
         assert "memory and disk not bounded" in str(warning.message)
