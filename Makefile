@@ -62,6 +62,7 @@ evaluate: $(VENV)/.dev ## Score the embedded model on 500 held-out tasks
 	$(BIN)/python -m training.evaluate --tasks 500
 
 train: $(VENV)/.dev ## Train the embedded model again (about two hours on two cores), into runs/model
+	$(BIN)/python -m pip install --quiet '.[train]'
 	$(BIN)/python -m training.train --out runs/model
 
 clean: ## Remove the virtual environment and caches

@@ -43,6 +43,7 @@ from glm_agent.models.base import Chunk, Finish
 from glm_agent.models.load import embedded_folder
 from glm_agent.protocol import Prompt
 from glm_agent.protocol.prompt import Encoder
+from glm_agent.protocol.rendering.glm4 import STOPS
 
 REPLY = 16  # tokens of each reply
 
@@ -74,14 +75,17 @@ class Timed(TransformersModel):
 def build(folder: Path, small: bool, layers: int) -> int:
     """Write a checkpoint; how many weights it has."""
     import torch
+    from tokenizers import Tokenizer
     from transformers import GlmConfig, GlmForCausalLM
 
     width, layers, heads, inner = (128, 4, 4, 256) if small else (768, layers, 12, 2048)
     for file in embedded_folder().glob("*token*"):
         shutil.copy(file, folder)
     shutil.copy(embedded_folder() / "chat_template.jinja", folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    stops = [tokenizer.token_to_id(stop) for stop in STOPS]
     config = GlmConfig(
-        vocab_size=2048,
+        vocab_size=tokenizer.get_vocab_size(),
         hidden_size=width,
         intermediate_size=inner,
         num_hidden_layers=layers,
@@ -89,8 +93,8 @@ def build(folder: Path, small: bool, layers: int) -> int:
         num_key_value_heads=2,
         head_dim=width // heads,
         max_position_embeddings=131_072,
-        pad_token_id=2036,
-        eos_token_id=[2036, 2043, 2045],
+        pad_token_id=stops[0],
+        eos_token_id=stops,
     )
     torch.manual_seed(0)
     model = GlmForCausalLM(config)

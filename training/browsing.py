@@ -154,7 +154,8 @@ def _others(pools: Pools, target: Page) -> list[Page]:
     rng = pools.rng
     made: list[Page] = []
     titles = {target.title.lower()}
-    for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4))):
+    counts = (0, 1, 1, 2, 2, 3, 4) if pools.held_out else (0, 0, 1, 1, 1, 2, 2, 3)
+    for _ in range(rng.choice(counts)):
         head = target.about.head if rng.random() < 0.65 else ""
         alike = rng.random() < (0.2 if head else 0.6)
         kind = target.about.kind if alike else rng.choice(list(KINDS))

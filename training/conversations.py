@@ -14,6 +14,7 @@ from glm_agent.messages import Assistant, Message, Observation, System, ToolCall
 
 from . import browsing, computing, functions
 from .banks.chat import CHAT, CHAT_HELD, SYSTEM, UNKNOWN, UNKNOWN_HELD
+from .catalogue import JUDGED, TRAINING
 from .pools import Pools
 from .turns import Turn
 
@@ -74,7 +75,7 @@ def unknown_turn(rng: random.Random, pools: Pools, train: bool, offered: list[To
     elif rng.random() < 0.35 and not any(t.kind == "python" for t in offered):
         question = computing.turn(pools, train).question
     else:
-        groups = {f.group for f in functions.BANK if f.name in {t.name for t in offered}}
+        groups = {f.group for f in [*JUDGED, *TRAINING] if f.name in {t.name for t in offered}}
         question = functions.turn(pools, train, 0.15)[0].question
         for _ in range(20):
             made, _, function = functions.turn(pools, train, 0.15)
@@ -102,7 +103,7 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
     In training, many questions to one list of tools teach more for each token that is read.
     """
     pools = Pools(rng, held_out=not train)
-    kind = kind or rng.choices(["function", "python", "browser", "chat"], [52, 12, 28, 8])[0]
+    kind = kind or rng.choices(["function", "python", "browser", "chat"], [56, 8, 30, 6])[0]
     system = rng.choice(SYSTEM) if rng.random() < 0.3 else ""
     tools: list[ToolSpec] = []
     if kind == "python" or rng.random() < 0.25:
@@ -126,7 +127,7 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
         offered = [(first, spec, function), *functions.others(function, pools, train, count - 1)]
         if kind == "function":
             made.turns += [turn for turn, _, _ in offered] if train else [first]
-            for _ in range(rng.choice((0, 1, 2, 3)) if train else 0):
+            for _ in range(rng.choice((0, 1, 3, 5)) if train else 0):
                 _, spec, function = rng.choice(offered)
                 if more := functions.again(function, spec, pools):
                     made.turns.append(more)

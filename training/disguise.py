@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 
 from .bank import Function, Param
+from .catalogue import words_of
 from .words import any_word
 
 _COMMON = frozenset(
@@ -43,13 +44,9 @@ def used_in(ask: str) -> list[str]:
     return re.findall(r"{(\w+)}", ask)
 
 
-def _words_of(name: str) -> list[str]:
-    return re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)
-
-
 def restyle(name: str, rng: random.Random) -> str:
     """The same words as camelCase, snake_case or kebab-case, now and then in another order."""
-    words = [word.lower() for word in _words_of(name)]
+    words = [word.lower() for word in words_of(name)]
     if rng.random() < 0.15:
         words.append(rng.choice(["tool", "v2", "api", "now", "by", any_word(rng)]))
     if rng.random() < 0.25:
@@ -109,7 +106,7 @@ _VERBS = "get fetch find show read query lookup list check retrieve compute give
 
 def _other_name(function: Function, rng: random.Random) -> str:
     """Another verb, a name from the description, or one that says nothing."""
-    words = [word.lower() for word in _words_of(function.name)]
+    words = [word.lower() for word in words_of(function.name)]
     roll = rng.random()
     if roll < 0.45:
         words[0] = rng.choice(_VERBS)
@@ -135,7 +132,7 @@ def _other_parameter(name: str, param: Param, alone: bool, rng: random.Random) -
 
 def disguise(function: Function, rng: random.Random) -> Function:
     """A variant with other words, another name, and parameters of other names in another order."""
-    if rng.random() < 0.55:
+    if rng.random() < 0.4:
         function = reword(function, rng)
     name = _other_name(function, rng) if rng.random() < 0.3 else function.name
     if rng.random() < 0.35:

@@ -9,48 +9,26 @@ from __future__ import annotations
 
 import json
 import random
-import zlib
 from typing import Any
 
 from glm_agent.messages import ToolSpec
 
 from .bank import Function, Param
-from .banks import devices, everyday, industry, knowledge, services, work
+from .catalogue import JUDGED, KEPT, KEPT_NAMES, TRAINING
 from .disguise import disguise, shares_a_word, used_in
 from .pools import Pools
 from .turns import Turn, answer_for
 from .words import any_word
 
-
-def _load() -> list[Function]:
-    found: dict[str, Function] = {}
-    for module in (everyday, work, knowledge, devices, services, industry):
-        group = module.__name__.rsplit(".", 1)[-1]
-        for index, item in enumerate(module.FUNCTIONS):
-            found.setdefault(
-                item.name,
-                Function(
-                    item.name, item.description, item.params, item.asks, f"{group}{index // 12}"
-                ),
-            )
-    return list(found.values())
-
-
-BANK = _load()
-
-
-def held_out(name: str) -> bool:
-    """Whether a bank function is kept for evaluation (one in seven, by its name's hash)."""
-    return zlib.crc32(name.encode()) % 7 == 0
-
-
-_KEPT = frozenset(function.name for function in BANK if held_out(function.name))
+SHORT = (
+    0.5  # of results in training are a word: what is called is harder to learn than what came back
+)
 
 
 def disguised(function: Function, pools: Pools) -> Function:
     """A variant of the function that does not happen to have a held-out function's name."""
     made = disguise(function, pools.rng)
-    return made if made.name not in _KEPT else disguised(function, pools)
+    return made if made.name not in KEPT_NAMES else disguised(function, pools)
 
 
 _JSON_TYPES = {"strings": "string", "integers": "integer", "numbers": "number"}
@@ -328,6 +306,13 @@ def sentence(pools: Pools) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _short(pools: Pools) -> str:
+    """One word or number."""
+    return pools.rng.choice(
+        ["OK", "Done", "ok", str(pools.rng.randint(0, 999)), pools.pick("word")]
+    )
+
+
 def _failure(function: Function, pools: Pools) -> str:
     rng = pools.rng
     arg = rng.choice(list(function.params) or ["value"])
@@ -346,9 +331,8 @@ def others(
     Each comes with a question of its own, so that one list of tools can serve several turns.
     """
     rng = pools.rng
-    candidates = [f for f in BANK if held_out(f.name) != train and f.name != function.name]
-    if not train:
-        candidates = [f for f in BANK if f.name != function.name]
+    known = TRAINING if train else JUDGED
+    candidates = [f for f in known if f.name != function.name]
     near = [f for f in candidates if f.group == function.group]
     found: list[tuple[Turn, ToolSpec, Function]] = []
     taken = {function.name, "python", "simple_browser"}
@@ -388,10 +372,9 @@ def slim(function: Function, rng: random.Random) -> Function | None:
 def drill(pools: Pools, count: int, turns: int) -> tuple[list[Turn], list[ToolSpec]]:
     """Short functions and many questions: what to call, again and again."""
     rng = pools.rng
-    known = [f for f in BANK if not held_out(f.name)]
     found: dict[str, tuple[Function, ToolSpec]] = {}
     while len(found) < count:
-        function = invent(pools) if rng.random() < 0.25 else rng.choice(known)
+        function = invent(pools) if rng.random() < 0.25 else rng.choice(TRAINING)
         short = slim(disguised(function, pools), rng)
         if short is not None and short.name not in ("python", "simple_browser"):
             found[short.name] = (short, spec_of(short, rng, set()))
@@ -401,7 +384,7 @@ def drill(pools: Pools, count: int, turns: int) -> tuple[list[Turn], list[ToolSp
         function, _ = order[number] if number < count else rng.choice(order)
         turn, _, _ = ask_for(function, rng.choice(function.asks), pools)
         (name, payload, _) = turn.calls[0]
-        result = rng.choice(["OK", "Done", "ok", str(rng.randint(0, 999)), pools.pick("word")])
+        result = _short(pools)
         turn.calls = [(name, payload, [("", result)])]
         turn.answer = answer_for(result)
         made.append(turn)
@@ -415,7 +398,7 @@ def turn(pools: Pools, train: bool, invented: float = 0.35) -> tuple[Turn, ToolS
     rng = pools.rng
     if rng.random() < invented:
         return turn_for(invent(pools), pools, train)
-    function = rng.choice([f for f in BANK if held_out(f.name) != train])
+    function = rng.choice(TRAINING if train else KEPT)
     return turn_for(disguised(function, pools) if train else function, pools, train)
 
 
@@ -436,7 +419,7 @@ def turn_for(function: Function, pools: Pools, train: bool) -> tuple[Turn, ToolS
             function.name, function.description, function.params, asks, function.group
         )
     asks = function.asks
-    if function.group != "invented" and (not train or rng.random() < 0.85):
+    if function.group != "invented" and (not train or rng.random() < 0.75):
         asks = tuple(a for a in asks if shares_a_word(function, a)) or asks
     return ask_for(function, rng.choice(asks), pools)
 
@@ -459,9 +442,12 @@ def ask_for(function: Function, ask: str, pools: Pools) -> tuple[Turn, ToolSpec,
         ask.format(**{k: w for k, (_, w) in values.items()}), rng, [w for _, w in values.values()]
     )
     arguments = {name: values[name][0] for name in function.params if name in used}
-    spec = spec_of(function, rng, used if rng.random() < 0.6 else set(list(used)[:1]))
+    spec = spec_of(function, rng, used if rng.random() < 0.6 else set(list(arguments)[:1]))
     failed = rng.random() < 0.06
-    observation = _failure(function, pools) if failed else result_text(pools)
+    if not pools.held_out and rng.random() < SHORT:
+        observation, failed = _short(pools), False
+    else:
+        observation = _failure(function, pools) if failed else result_text(pools)
     made = Turn("function", question)
     made.call(function.name, json.dumps(arguments, ensure_ascii=False), [("", observation)])
     made.answer = answer_for(observation, failed)

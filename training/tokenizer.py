@@ -2,7 +2,8 @@
 
 Words and digits are tokens of their own, upper-case runs are split into letters, and only white
 space and the punctuation of prose and JSON may merge. So a value has the same tokens in a question
-and in a call, and copying is exact. GLM-4's fixed Chinese paragraphs are one token each.
+and in a call, and copying is exact. GLM-4's fixed Chinese paragraphs are one token each, and so are
+some twenty thousand English words, whose embeddings can then start from what they mean (vectors.py).
 
 Does not do: anything at run time; the result is a plain `tokenizer.json`.
 """
@@ -13,16 +14,20 @@ import json
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from glm_agent.protocol.rendering import glm4_text
 from glm_agent.protocol.rendering.glm4 import render
 
-from .banks.values import LISTS
+from . import vectors, words
+from .banks.values import LISTS, held_words
 from .conversations import stream
 
-VOCABULARY = 2048
+PIECES = 2048  # the vocabulary without whole words: bytes, syllables, punctuation, short words
+LOWER = 13_000  # of the most frequent words, and of these the first with a capital too
+CAPITALISED = 3_000
 PARAGRAPHS = [
     glm4_text.preamble(glm4_text.PERSONA) + "\n\n# 可用工具",
     glm4_text.FUNCTION_FOOTER,
@@ -48,7 +53,7 @@ def build(conversations: int = 6000) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    size = VOCABULARY - len(CONTROL) - len(PARAGRAPHS)
+    size = PIECES - len(CONTROL) - len(PARAGRAPHS)
     trainer = trainers.BpeTrainer(
         vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
@@ -63,7 +68,7 @@ def build(conversations: int = 6000) -> Tokenizer:
                 for paragraph in PARAGRAPHS:
                     piece = piece.replace(paragraph, "")
                 texts.append(piece)
-    texts += [words.replace("|", " ") for words in LISTS.values()] * 20
+    texts += [listed.replace("|", " ") for listed in LISTS.values()] * 20
     random.Random(0).shuffle(texts)
     tokenizer.train_from_iterator(texts, trainer)
     written = json.loads(tokenizer.to_str())
@@ -73,11 +78,30 @@ def build(conversations: int = 6000) -> Tokenizer:
             written["model"]["vocab"]
         )
     written["model"]["ignore_merges"] = True
+    return _finished(written)
+
+
+def _finished(written: dict[str, Any]) -> Tokenizer:
+    """The tokenizer with the control tokens at the end of the vocabulary."""
     tokenizer = Tokenizer.from_str(json.dumps(written))
     tokenizer.add_special_tokens(
         [AddedToken(name, special=True, normalized=False) for name in CONTROL]
     )
     return tokenizer
+
+
+def with_words(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer with common words, and those of the banks, as tokens of their own."""
+    written = json.loads(tokenizer.to_str())
+    written["added_tokens"] = []
+    vocabulary: dict[str, int] = written["model"]["vocab"]
+    common, banks = vectors.common_words(), [w for w in words.of_banks() if len(w) > 2]
+    lower = [*common[:LOWER], *banks]
+    capitalised = [word.capitalize() for word in (*common[:CAPITALISED], *banks)]
+    held = held_words()  # are read in pieces, as any word is that training has not seen
+    for word in (word for word in (*lower, *capitalised) if word.lower() not in held):
+        vocabulary.setdefault(word, len(vocabulary))
+    return _finished(written)
 
 
 def chat_template() -> str:
@@ -109,4 +133,4 @@ def save(tokenizer: Tokenizer, folder: Path) -> None:
 if __name__ == "__main__":
     import sys
 
-    save(build(), Path(sys.argv[1]))
+    save(with_words(build()), Path(sys.argv[1]))

@@ -27,10 +27,13 @@ from glm_agent.messages import Control
 from glm_agent.protocol.rendering.glm4 import STOPS, render
 
 from . import tokenizer as tok
+from . import vectors, words
+from .banks.values import held_words
 from .conversations import Conversation, stream
 
 MAX_LENGTH = 1024
 HEAD = 32  # the width of an attention head
+RIVALS = 2000  # tokens drawn from the vocabulary that compete with those of a batch
 
 
 def config(
@@ -79,6 +82,7 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
     os.nice(5)
     tokenizer = Tokenizer.from_file(path)
     tokenizer.encode_special_tokens = True
+    words.learn(tokenizer.get_vocab())
     pad = tokenizer.token_to_id("<|endoftext|>")
     source, rng = stream(seed), random.Random(seed)
     while True:
@@ -164,6 +168,17 @@ def grown(state: dict[str, torch.Tensor], layers: int, kv_heads: int) -> dict[st
     return made
 
 
+def reworded(
+    state: dict[str, torch.Tensor], tokenizer: Tokenizer, old: Tokenizer
+) -> dict[str, torch.Tensor]:
+    """The weights for another vocabulary; the same where it is the same."""
+    if tokenizer.get_vocab() == old.get_vocab():
+        return state
+    rows = vectors.carried_over(tokenizer, old, state["model.embed_tokens.weight"])
+    rows += vectors.start(tokenizer, rows)
+    return state | {"model.embed_tokens.weight": rows, "lm_head.weight": rows}
+
+
 def loss_of(
     model: GlmForCausalLM,
     body: Any,
@@ -243,7 +258,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     if args.tokenizer:
         tokenizer = Tokenizer.from_file(str(args.tokenizer / "tokenizer.json"))
     else:
-        tokenizer = tok.build()
+        tokenizer = tok.with_words(tok.build())
     tok.save(tokenizer, args.out)
     model = GlmForCausalLM(config(tokenizer, args.hidden, args.layers, args.ffn, args.kv_heads)).to(
         device
@@ -251,8 +266,12 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}", flush=True)
     if args.resume:
         state = torch.load(args.resume, weights_only=True)
-        model.load_state_dict(grown(state, args.layers, args.kv_heads))
+        old = Tokenizer.from_file(str(args.resume.parent / "tokenizer.json"))
+        model.load_state_dict(grown(reworded(state, tokenizer, old), args.layers, args.kv_heads))
         args.copy_minutes = 0
+    else:
+        embeddings = model.get_input_embeddings().weight.data
+        embeddings += vectors.start(tokenizer, embeddings)
     rng = np.random.default_rng(args.seed)
     opts = optimizers(model, args.lr, args.muon_lr)
     body = torch.compile(model.model, dynamic=True)
@@ -276,13 +295,11 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
             opt.zero_grad(set_to_none=True)
         return loss.item()
 
-    everything = rng.permutation(
-        [
-            i
-            for i in range(tokenizer.get_vocab_size())
-            if i not in {tokenizer.token_to_id(c) for c in tok.CONTROL}
-        ]
+    held, controls = held_words(), np.array([tokenizer.token_to_id(c) for c in tok.CONTROL])
+    usable = np.array(
+        [i for w, i in sorted(tokenizer.get_vocab().items()) if w.lower() not in held]
     )
+    everything = rng.permutation(np.setdiff1d(usable, controls))
     started, steps, size, smooth = time.time(), 0, 64, 5.0
     while (spent := (time.time() - started) / 60) < args.copy_minutes:
         alphabet = np.sort(everything[:size])
@@ -318,8 +335,18 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
             raise SystemExit("the producer of conversations stopped") from None
         done = spent / args.minutes
         # Warm up, hold, then fall to nearly nothing over the last two thirds.
-        scale = min(1.0, (steps + 1) / 100, max(0.02, (1 - done) / 0.65))
-        loss = step(torch.from_numpy(ids_array), torch.from_numpy(mask_array), scale)
+        scale = min(1.0, (steps + 1) / 50, max(0.02, (1 - done) / 0.65))
+        # What is in the batch and a sample of the rest compete: a word that is never wanted, as held
+        # out ones are, keeps the embedding that it started with.
+        alphabet = np.unique(
+            np.concatenate([ids_array.ravel(), rng.choice(usable, RIVALS), controls])
+        )
+        loss = step(
+            torch.from_numpy(ids_array),
+            torch.from_numpy(mask_array),
+            scale,
+            torch.from_numpy(alphabet).to(device),
+        )
         if spent < args.mix_minutes and steps % 2 == 0:
             # Words of one token each and rare tokens alike: copying must not depend on which.
             copied = step(

@@ -1,26 +1,26 @@
 """Plain words, real and spliced, so that the model learns to copy and match words it does not know.
 
-The real ones are all words of the banks; the spliced ones join the beginning of one with the end of
-another. Does not do: values with a meaning (see pools.py).
+The real ones are all words of the banks and of the vocabulary that is trained; the spliced ones join
+the beginning of one with the end of another. Does not do: values with a meaning (see pools.py).
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
-from .banks import chat, devices, everyday, facts, industry, knowledge, services, work
+from .banks import chat, facts
 from .banks.values import LISTS, held_words
+from .catalogue import JUDGED, TRAINING
 
 
 def _texts() -> Iterator[str]:
-    for module in (everyday, work, knowledge, devices, services, industry):
-        for function in module.FUNCTIONS:
-            yield function.description
-            yield from function.asks
-            yield from (param.description for param in function.params.values())
+    for function in (*JUDGED, *TRAINING):
+        yield function.description
+        yield from function.asks
+        yield from (param.description for param in function.params.values())
     for wordings, answer in chat.CHAT:
         yield from wordings
         yield answer
@@ -31,10 +31,30 @@ def _texts() -> Iterator[str]:
 
 
 @cache
-def real() -> tuple[str, ...]:
-    """Every word of three to ten letters, in lower case, that is no held-out value."""
+def of_banks() -> tuple[str, ...]:
+    """Every word of three to ten letters of the banks, in lower case, that is no held-out value."""
     found = {word for text in _texts() for word in re.findall(r"\b[a-z]{3,10}\b", text.lower())}
-    return tuple(sorted(found - {word.lower() for word in held_words()}))
+    return tuple(sorted(found - _held()))
+
+
+@cache
+def _held() -> frozenset[str]:
+    return frozenset(word.lower() for word in held_words())
+
+
+_whole: set[str] = set()
+
+
+def learn(vocabulary: Iterable[str]) -> None:
+    """Let words that a vocabulary has whole be among the real ones, so that each is copied at times."""
+    _whole.update(token for token in vocabulary if re.fullmatch("[a-z]{3,10}", token))
+    real.cache_clear()
+
+
+@cache
+def real() -> tuple[str, ...]:
+    """The words of the banks, and those that were learnt."""
+    return tuple(sorted({*of_banks(), *_whole} - _held()))
 
 
 def spliced(rng: random.Random) -> str:
