@@ -20,7 +20,7 @@ import struct
 import time
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -30,34 +30,14 @@ from ..folder import WorkFolder
 from ..isolation.guarded import ProcessHandle
 from ..results import Limits
 from ..transfer import TooMuch, copy
-from .base import CHANNELS, Channels, Launcher, new_connection
+from .base import CHANNELS, Channels, new_connection
 from .given import GivenFolder
-from .places import last_words
+from .held import Held, HeldLauncher
 
 _BACKLOG = 64
 
 
-class Held(Protocol):
-    """What `_launch` starts, as `isolation.guarded.Guarded` does."""
-
-    def poll(self) -> int | None:
-        """The exit status, None while it runs."""
-        ...
-
-    def ending(self) -> str:
-        """How it ended, in words."""
-        ...
-
-    async def kill(self) -> None:
-        """End it and everything that it started. Idempotent."""
-        ...
-
-    async def close(self) -> None:
-        """`kill`, and let go of it."""
-        ...
-
-
-class HandedLauncher(Launcher):
+class HandedLauncher(HeldLauncher[Held]):
     """One isolated kernel.
 
     Args:
@@ -68,6 +48,7 @@ class HandedLauncher(Launcher):
     """
 
     def __init__(self, limits: Limits, folder: Path | None, user: int, private: Path) -> None:
+        super().__init__()
         self.connection: dict[str, Any] = {}
         self._limits = limits
         self._bounds = limits.bounds()
@@ -77,10 +58,7 @@ class HandedLauncher(Launcher):
         self._words = self._private / "stderr"
         self._files = -1  # handle of /mnt/data
         self._starts = 0
-        self._held: Held | None = None
         self._kernel: ProcessHandle | None = None
-        self._channels: Channels | None = None
-        self._how = "not started"
 
     @abstractmethod
     def _launch(self, run: Path, hello: int, listening: list[int]) -> Held:
@@ -202,35 +180,15 @@ class HandedLauncher(Launcher):
         await super().put(name, data)
         await self.keep((name,), ())
 
-    async def ended(self) -> str | None:
-        """How the process ended, None while it lives."""
-        if self._held is not None:
-            if self._held.poll() is None:
-                return None
-            self._how = self._held.ending()
-        return self._how
-
     async def interrupt(self) -> None:
         """SIGINT to the kernel and the programs that it runs."""
         if self._kernel is not None:
             self._kernel.signal_group(signal.SIGINT)
 
-    async def kill(self) -> None:
-        """End the process and its children."""
-        with anyio.CancelScope(shield=True):
-            if self._held is not None:
-                await self._held.kill()
-
     async def stop(self) -> None:
         """End the process and its children, and close the sockets."""
         with anyio.CancelScope(shield=True):
-            channels, self._channels = self._channels, None
-            if channels is not None:
-                channels.close()
-            held, self._held = self._held, None
-            if held is not None:
-                await held.close()
-                self._how = held.ending()
+            await super().stop()
             if self._kernel is not None:
                 self._kernel.close()
                 self._kernel = None
@@ -238,10 +196,6 @@ class HandedLauncher(Launcher):
                 await anyio.to_thread.run_sync(
                     shutil.rmtree, self._private / str(self._starts), True
                 )
-
-    def last_words(self) -> str:
-        """The end of the process's own stderr."""
-        return last_words(self._words)
 
     async def aclose(self) -> None:
         """End everything and remove what was made."""

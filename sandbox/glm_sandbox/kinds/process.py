@@ -22,11 +22,12 @@ from ..errors import KernelStartError
 from ..folder import WorkFolder
 from ..isolation.guarded import Guarded
 from ..results import Limits
-from .base import PRELOAD, Channels, Launcher, new_connection
-from .places import last_words, private_folder
+from .base import PRELOAD, Channels, new_connection
+from .held import HeldLauncher
+from .places import private_folder
 
 
-class ProcessLauncher(Launcher):
+class ProcessLauncher(HeldLauncher[Guarded]):
     """One kernel as a process.
 
     Args:
@@ -36,6 +37,7 @@ class ProcessLauncher(Launcher):
     """
 
     def __init__(self, limits: Limits, work: Path | None, python: str | None) -> None:
+        super().__init__()
         self._limits = limits
         self._python = python or sys.executable
         self._private = private_folder()
@@ -46,10 +48,7 @@ class ProcessLauncher(Launcher):
             work.mkdir()
         self.work = WorkFolder(work, limits.file_bytes)
         self._starts = 0
-        self._held: Guarded | None = None
-        self._channels: Channels | None = None
         self._words = self._private / "stderr"
-        self._how = "not started"
 
     @abstractmethod
     def _command(self, connection: Path, sockets: Path) -> list[str]:
@@ -96,39 +95,10 @@ class ProcessLauncher(Launcher):
         self._channels = connect(connection)
         return self._channels
 
-    async def ended(self) -> str | None:
-        """How the process ended, None while it lives."""
-        if self._held is not None:
-            if self._held.poll() is None:
-                return None
-            self._how = self._held.ending()
-        return self._how
-
     async def interrupt(self) -> None:
         """SIGINT to the kernel and the programs that it runs."""
         if self._held is not None:
             self._held.signal_group(signal.SIGINT)
-
-    async def kill(self) -> None:
-        """End the process and its children."""
-        with anyio.CancelScope(shield=True):
-            if self._held is not None:
-                await self._held.kill()
-
-    async def stop(self) -> None:
-        """End the process and its children, and close the sockets."""
-        with anyio.CancelScope(shield=True):
-            channels, self._channels = self._channels, None
-            if channels is not None:
-                channels.close()
-            held, self._held = self._held, None
-            if held is not None:
-                await held.close()
-                self._how = held.ending()
-
-    def last_words(self) -> str:
-        """The end of the process's own stderr."""
-        return last_words(self._words)
 
     async def aclose(self) -> None:
         """End everything and remove what was made."""
