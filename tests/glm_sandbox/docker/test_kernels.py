@@ -13,7 +13,8 @@ from typing import Any
 import anyio
 import pytest
 from glm_sandbox import Kernel, KernelPool, KindUnavailable, Limits
-from glm_sandbox.kinds.docker.container import confinement
+from glm_sandbox.kinds.docker.container import PYTHON, confinement, forget
+from glm_sandbox.kinds.docker.image import image_name
 from glm_sandbox.kinds.docker.leftovers import OWNER, containers, started_at
 from glm_sandbox.results import DEFAULT_BOUNDS
 
@@ -125,6 +126,19 @@ async def test_nothing_is_left_after_closing(engine: Any):
     assert {c.id for c in ours(engine, os.getpid())} == others
     asked = subprocess.run(["pgrep", "-f", "sleep 987"], capture_output=True, check=False)
     assert asked.stdout == b""
+
+
+def test_a_removal_that_the_engine_has_begun_by_itself_is_waited_for(engine: Any, available: None):
+    from docker.errors import NotFound
+
+    for _ in range(5):
+        command = [PYTHON, "-c", "import time; time.sleep(60)"]
+        container = engine.containers.create(image_name(), command, auto_remove=True)
+        container.start()
+        container.kill()  # asked to remove it now, the engine says 409
+        forget(container)
+        with pytest.raises(NotFound):
+            container.reload()
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.5])

@@ -8,6 +8,7 @@ the container ends and the engine removes it, however we ended. Does not do: the
 from __future__ import annotations
 
 import contextlib
+import http
 import json
 import os
 import select
@@ -35,6 +36,7 @@ INSIDE = "/run/glm"  # where the container sees what we show it, read-only
 PYTHON = "/opt/kernel/bin/python"
 FONTS = "/opt/kernel/matplotlib"
 KILL_SECONDS = 2.0  # how long the first process may take to end everything
+FORGET_SECONDS = 30.0  # how long the engine may take to remove what has ended
 _SHARED_MEMORY = 64 * 1024 * 1024
 _FILE_BYTES = 8192  # of the work folder for each file it may hold
 _PACKAGE = Path(__file__).parents[2]
@@ -269,9 +271,26 @@ class Container:
         from docker.errors import DockerException
 
         if self._container is not None:
-            # Most often the engine has removed it by itself, or is about to.
             with contextlib.suppress(DockerException, OSError):
-                self._container.remove(force=True, v=True)
+                forget(self._container)
+
+
+def forget(container: Any) -> None:
+    """Have the engine remove a container, and wait until it has nothing of it any more.
+
+    Raises:
+        DockerException, OSError: it does not.
+    """
+    from docker.errors import APIError
+
+    try:
+        container.remove(force=True, v=True)
+    except APIError as error:
+        # Most often the engine has removed it by itself (404), or has begun to (409).
+        if error.status_code == http.HTTPStatus.CONFLICT:
+            container.wait(condition="removed", timeout=FORGET_SECONDS)
+        elif error.status_code != http.HTTPStatus.NOT_FOUND:
+            raise
 
 
 def _write(path: Path, data: bytes) -> None:
