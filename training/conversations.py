@@ -103,7 +103,7 @@ def conversation(rng: random.Random, train: bool = True, kind: str = "") -> Conv
     In training, many questions to one list of tools teach more for each token that is read.
     """
     pools = Pools(rng, held_out=not train)
-    kind = kind or rng.choices(["function", "python", "browser", "chat"], [56, 8, 30, 6])[0]
+    kind = kind or rng.choices(["function", "python", "browser", "chat"], [52, 8, 31, 9])[0]
     system = rng.choice(SYSTEM) if rng.random() < 0.3 else ""
     tools: list[ToolSpec] = []
     if kind == "python" or rng.random() < 0.25:

@@ -33,6 +33,7 @@ from .conversations import Conversation, stream
 
 MAX_LENGTH = 1024
 HEAD = 32  # the width of an attention head
+COPIED = 0.05  # a loss at which sequences are copied, so that it need not be practised as often
 RIVALS = 2000  # tokens drawn from the vocabulary that compete with those of a batch
 
 
@@ -236,7 +237,8 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         "--mix-minutes",
         type=float,
         default=12,
-        help="how long copying goes on beside the conversations",
+        help="how long copying goes on at every second step, unless it is learnt before; later "
+        "at every twelfth",
     )
     parser.add_argument("--minutes", type=float, default=110)
     parser.add_argument("--tokens", type=int, default=8192, help="tokens a batch")
@@ -327,7 +329,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         daemon=True,
     )
     producer.start()
-    started, steps, smooth, seen, saved, copied = time.time(), 0, 3.0, 0, time.time(), 0.0
+    started, steps, smooth, seen, saved, copied = time.time(), 0, 3.0, 0, time.time(), 1.0
     while (spent := (time.time() - started) / 60) < args.minutes:
         try:
             ids_array, mask_array = batches.get(timeout=120)
@@ -347,7 +349,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
             scale,
             torch.from_numpy(alphabet).to(device),
         )
-        if spent < args.mix_minutes and steps % 2 == 0:
+        if steps % (2 if copied > COPIED and spent < args.mix_minutes else 12) == 0:
             # Words of one token each and rare tokens alike: copying must not depend on which.
             copied = step(
                 *copy_batch(
