@@ -20,7 +20,6 @@ import time
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Awaitable,
     Callable,
     Mapping,
@@ -42,7 +41,6 @@ from .events import (
     CallStarted,
     Event,
     Observed,
-    ReplyEvent,
     TextDelta,
     ThinkingDelta,
     UsageReport,
@@ -205,7 +203,15 @@ class Turn:
         thoughts: list[str] = []
         stream = self._model.stream(request)
         try:
-            while not isinstance(item := await self._next(stream), Reply):
+            while True:
+                try:
+                    item = await anext(stream)
+                except GlmAgentError:
+                    raise
+                except Exception as error:
+                    raise self._failed(error) from error
+                if isinstance(item, Reply):
+                    break
                 if isinstance(item, TextDelta):
                     seen.append(item.text)
                 elif isinstance(item, ThinkingDelta):
@@ -230,18 +236,13 @@ class Turn:
         self._written = item.usage.completion_tokens
         return item.message
 
-    async def _next(self, stream: AsyncIterator[ReplyEvent | Reply]) -> ReplyEvent | Reply:
-        """The stream's next item; whatever a model raises is a typed error."""
-        try:
-            return await anext(stream)
-        except StopAsyncIteration:
+    def _failed(self, error: Exception) -> ModelError:
+        """Whatever a model raises, as a typed error."""
+        if isinstance(error, StopAsyncIteration):
             what = "stopped without finishing its reply"
-            raise ModelError(f"the model {self._model.name} {what}; try again") from None
-        except GlmAgentError:
-            raise
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-            raise ModelError(f"the model {self._model.name} failed: {what}") from error
+            return ModelError(f"the model {self._model.name} {what}; try again")
+        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        return ModelError(f"the model {self._model.name} failed: {what}")
 
     def _prepare(self, event: CallStarted, background: TaskGroup) -> None:
         """Let a tool start up (a kernel, a browser) while the model still writes the call."""

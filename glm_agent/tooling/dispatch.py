@@ -169,7 +169,7 @@ def _first(names: Sequence[str], count: int) -> Iterable[str]:
 
 
 def _bounded(call: ToolCall, output: ToolOutput, max_chars: int) -> Observation:
-    kept, left_out = _images(output.images)
+    kept, left_out = _images(output.images) if output.images else ((), 0)
     text = cut(output.text, max_chars)
     if left_out:
         text = f"{text}\n[{left_out} pictures left out: too many or too large]".lstrip("\n")
