@@ -30,6 +30,7 @@ from . import tokenizer as tok
 from . import vectors, words
 from .banks.values import held_words
 from .conversations import Conversation, stream
+from .pieces import Pieces
 
 MAX_LENGTH = 1024
 HEAD = 32  # the width of an attention head
@@ -85,9 +86,9 @@ def _produce(path: str, seed: int, out: Any, rows: int) -> None:
     tokenizer.encode_special_tokens = True
     words.learn(tokenizer.get_vocab())
     pad = tokenizer.token_to_id("<|endoftext|>")
-    source, rng = stream(seed), random.Random(seed)
+    source, rng, pieces = stream(seed), random.Random(seed), Pieces(tokenizer)
     while True:
-        pool = [encode(next(source), tokenizer) for _ in range(600)]
+        pool = [pieces.split(*encode(next(source), tokenizer), rng) for _ in range(600)]
         pool = sorted((p for p in pool if len(p[0]) <= MAX_LENGTH), key=lambda p: len(p[0]))
         batches, start = [], 0
         while start < len(pool):
