@@ -239,7 +239,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
         type=float,
         default=12,
         help="how long copying goes on at every second step, unless it is learnt before; later "
-        "at every twelfth",
+        "at every fourth, or it would be lost",
     )
     parser.add_argument("--minutes", type=float, default=110)
     parser.add_argument("--tokens", type=int, default=8192, help="tokens a batch")
@@ -350,7 +350,7 @@ def main() -> None:  # noqa: PLR0915 - one loop, top to bottom
             scale,
             torch.from_numpy(alphabet).to(device),
         )
-        if steps % (2 if copied > COPIED and spent < args.mix_minutes else 12) == 0:
+        if steps % (2 if copied > COPIED and spent < args.mix_minutes else 4) == 0:
             # Words of one token each and rare tokens alike: copying must not depend on which.
             copied = step(
                 *copy_batch(
